@@ -1,0 +1,56 @@
+"""The orchestrator as a device sees it."""
+
+from __future__ import annotations
+
+from agent.connection import Connection
+from agent.wire.enrolment import DeviceDescription, Enrolled, EnrolRequest
+from agent.wire.jobs import (
+    Done,
+    EndReport,
+    Heartbeat,
+    HeartbeatAnswer,
+    LeaseAnswer,
+    LeaseRequest,
+    RoundAnswer,
+    RoundRequest,
+)
+from agent.wire.readings import Accepted, Batch
+
+
+class OrchestratorClient:
+    """What a device may ask. Every call may be repeated: a lost answer costs nothing but time.
+
+    Every method raises `agent.errors.OrchestratorAway` where asking again later may help, and `agent.errors.Refused`
+    where it does not.
+    """
+
+    def __init__(self, url: str, key: str | None) -> None:
+        self._connection = Connection(url, key, caller="agent")
+
+    def enrol(self, request: EnrolRequest) -> Enrolled:
+        """Join the fleet with a join code."""
+        return self._connection.post("/v1/enrol", request, Enrolled)
+
+    def describe(self, description: DeviceDescription) -> None:
+        """Tell what this device is, again, since packages and kernels change."""
+        self._connection.post("/v1/device", description, Done)
+
+    def lease(self, request: LeaseRequest) -> LeaseAnswer:
+        """Ask for work."""
+        return self._connection.post("/v1/leases", request, LeaseAnswer)
+
+    def heartbeat(self, job_id: int, heartbeat: Heartbeat) -> HeartbeatAnswer:
+        """Keep the lease."""
+        return self._connection.post(f"/v1/jobs/{job_id}/heartbeat", heartbeat, HeartbeatAnswer)
+
+    def next_round(self, job_id: int, request: RoundRequest) -> RoundAnswer:
+        """Report a round measured and get the next."""
+        return self._connection.post(f"/v1/jobs/{job_id}/rounds", request, RoundAnswer)
+
+    def post_batch(self, job_id: int, batch: Batch) -> Accepted:
+        """Hand over the readings of one pass; once this returns they are in the database."""
+        return self._connection.post(f"/v1/jobs/{job_id}/batches", batch, Accepted)
+
+    def end(self, job_id: int, report: EndReport) -> None:
+        """Let go of a job that is not done."""
+        self._connection.post(f"/v1/jobs/{job_id}/end", report, Done)

@@ -1,0 +1,120 @@
+"""The settings of every Stepfarm program: one list, one file, one prefix.
+
+A setting comes from the environment variable ``STEPFARM_<NAME>``, else from ``<name>`` in ``stepfarm.toml`` in the
+state directory, else from its default. A name that is not listed here is refused, because a misspelt setting that is
+silently ignored is worse than one that is not there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from agent.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PREFIX = "STEPFARM_"
+FILE_NAME = "stepfarm.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where things are and how to reach them. ``help`` of each field is its documentation."""
+
+    home: Path = field(
+        metadata={"help": "The state directory: database, keys, spool. Default: the user's data directory."}
+    )
+    database_url: str | None = field(
+        default=None,
+        metadata={"help": "The database of the orchestrator. Default: SQLite in the state directory."},
+    )
+    port: int = field(default=8765, metadata={"help": "The loopback port of the orchestrator."})
+    dashboard_port: int = field(default=8766, metadata={"help": "The loopback port of the dashboard."})
+    url: str | None = field(
+        default=None,
+        metadata={"help": "The orchestrator that commands talk to. Default: this machine, at the port above."},
+    )
+    key: str | None = field(
+        default=None,
+        metadata={"help": "The key that commands sign in with. Default: the operator's key in the state directory."},
+    )
+
+    @property
+    def orchestrator_url(self) -> str:
+        """The address that clients on this machine use."""
+        return self.url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def agent_home(self) -> Path:
+        """What the agent keeps: identity and spool."""
+        return self.home / "agent"
+
+    @property
+    def orchestrator_home(self) -> Path:
+        """What the orchestrator keeps: database, operator's key and logs."""
+        return self.home / "orchestrator"
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings that the environment and the file in the state directory give.
+
+    Raises:
+        ConfigError: an unknown name, a value of the wrong type, or a file that does not parse.
+    """
+    values = _from_environment(environ)
+    home = Path(values.get("home") or platformdirs.user_data_path("stepfarm")).expanduser().absolute()
+    merged = {**_from_file(home / FILE_NAME), **values, "home": home}
+    return Settings(**{name: _convert(name, value) for name, value in merged.items()})
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    found = {name[len(PREFIX) :].lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
+    for name in found:
+        _refuse_unknown(name, f"The environment variable {PREFIX}{name.upper()}")
+    return found
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "Mend the file, or remove it to use defaults.") from None
+    for name in found:
+        _refuse_unknown(name, f"{path}: {name}")
+        if name == "home":
+            raise ConfigError(
+                f"{path}: home cannot stand in the file", f"Set {PREFIX}HOME instead: the file lies in it."
+            )
+    return found
+
+
+def _refuse_unknown(name: str, place: str) -> None:
+    known = [setting.name for setting in fields(Settings)]
+    if name not in known:
+        names = ", ".join(PREFIX + known_name.upper() for known_name in known)
+        raise ConfigError(f"{place} is no setting of Stepfarm", f"The settings are {names}.")
+
+
+def _convert(name: str, value: Any) -> Any:
+    if not name.endswith("port"):
+        if isinstance(value, str | Path):
+            return value
+        raise ConfigError(f"{name} must be a text, not {value!r}", f"Correct {name} in {FILE_NAME}.")
+    try:
+        port = int(value)
+    except (TypeError, ValueError):
+        port = 0
+    if not 0 < port < 65_536:
+        raise ConfigError(f"{name} must be a port from 1 to 65535, not {value!r}", f"Correct {PREFIX}{name.upper()}.")
+    return port

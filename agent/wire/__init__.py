@@ -1,0 +1,1 @@
+"""The contract between agent and orchestrator: frozen dataclasses, one strict codec, one protocol version."""

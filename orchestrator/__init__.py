@@ -1,0 +1,1 @@
+"""What a fleet does: queue sweeps, lease jobs, keep readings, find steps, recommend schedules."""

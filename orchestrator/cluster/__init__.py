@@ -1,0 +1,1 @@
+"""The only home of Ray: serving the API, and analysis as tasks."""

@@ -1,0 +1,1 @@
+"""Taking readings in, and what is kept of a curve."""

@@ -1,0 +1,45 @@
+"""What the orchestrator refuses, each with what to do next. ``orchestrator.api.problems`` gives each its status."""
+
+from __future__ import annotations
+
+from agent.errors import StepfarmError
+
+
+class BadRequest(StepfarmError):
+    """The request is understood and cannot be meant."""
+
+
+class NotSignedIn(StepfarmError):
+    """No key, or one that is not known, expired or revoked."""
+
+
+class NotAllowed(StepfarmError):
+    """The key is good, for other things."""
+
+
+class NotFound(StepfarmError):
+    """There is no such thing, or not for this caller."""
+
+
+class Conflict(StepfarmError):
+    """The request does not fit what is already there."""
+
+
+class CodeRefused(StepfarmError):
+    """A join code that is wrong, used or expired."""
+
+
+class LeaseLost(StepfarmError):
+    """The lease that the request rests on is no longer the device's."""
+
+
+class DatabaseAway(StepfarmError):
+    """The database does not answer."""
+
+
+class SchemaMismatch(StepfarmError):
+    """The database has another schema than this version of Stepfarm."""
+
+
+class StartFailed(StepfarmError):
+    """The orchestrator could not be started."""

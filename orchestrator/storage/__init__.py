@@ -1,0 +1,1 @@
+"""SQL, the only truth: tables, sessions and stores."""
