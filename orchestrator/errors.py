@@ -33,6 +33,18 @@ class LeaseLost(StepfarmError):
     """The lease that the request rests on is no longer the device's."""
 
 
+class ProtocolMismatch(StepfarmError):
+    """The caller speaks another version of the protocol."""
+
+
+class BodyRefused(StepfarmError):
+    """The body is of a type or encoding that is not taken."""
+
+
+class BodyTooLarge(StepfarmError):
+    """The body is larger than any message."""
+
+
 class DatabaseAway(StepfarmError):
     """The database does not answer."""
 

@@ -108,7 +108,7 @@ def upgrade() -> None:
     op.create_index("ix_jobs_sweep_id", "jobs", ["sweep_id"])
     op.create_index("ix_jobs_lease_until_ms", "jobs", ["lease_until_ms"], **leased)
     op.create_index("uq_jobs_leased_device", "jobs", ["device_id"], unique=True, **leased)
-    op.create_index("ix_jobs_queue", "jobs", ["device_id", sa.text("priority DESC"), "id"], **queued)
+    op.create_index("ix_jobs_queue", "jobs", ["device_id", "priority", "id"], **queued)
     op.create_table(
         "attempts",
         sa.Column("job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

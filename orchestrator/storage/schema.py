@@ -68,4 +68,3 @@ def _refuse_newer(connection: sa.Connection) -> str | None:
             "Upgrade stepfarm on this machine, or point it at another database. Nothing was changed.",
         )
     return current
-

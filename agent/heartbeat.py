@@ -1,0 +1,88 @@
+"""Keeps a lease alive from a thread of its own while the measuring child works."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from enum import Enum
+from types import TracebackType
+
+from agent.client import OrchestratorClient
+from agent.clock import Clock
+from agent.errors import OrchestratorAway, Refused
+from agent.pace import jittered
+from agent.wire.jobs import Heartbeat, Lease, Progress
+
+
+class Stopped(Enum):
+    """Why the work on a job must stop."""
+
+    CANCELLED = "somebody cancelled the job"
+    LOST = "the lease is over"
+
+
+class Heart:
+    """Heartbeats for one lease, as a context manager.
+
+    The lease is trusted from the *sending* of the last heartbeat that was answered: an answer that took long is no
+    reason to believe in a lease longer.
+
+    Args:
+        asked_ns: the monotonic time at which the lease was asked for.
+        on_stop: called once, from the heart's thread, when the work must stop; `stopped` says why.
+    """
+
+    def __init__(
+        self,
+        client: OrchestratorClient,
+        lease: Lease,
+        *,
+        asked_ns: int,
+        clock: Clock,
+        rng: random.Random,
+        on_stop: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._lease = lease
+        self._clock = clock
+        self._rng = rng
+        self._on_stop = on_stop
+        self._trusted_until_ns = asked_ns + int(lease.lease_s * 1e9)
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="stepfarm-heart", daemon=True)
+        self.stopped: Stopped | None = None
+        self.progress: Progress | None = None
+
+    def __enter__(self) -> Heart:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End."""
+        self._end.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._clock.wait(self._end, jittered(self._lease.heartbeat_s, self._rng)):
+            why = self._one_beat()
+            if why is not None:
+                self.stopped = why
+                self._on_stop()
+                return
+
+    def _one_beat(self) -> Stopped | None:
+        sent_ns = self._clock.monotonic_ns()
+        try:
+            answer = self._client.heartbeat(
+                self._lease.job_id, Heartbeat(fence=self._lease.fence, progress=self.progress)
+            )
+        except Refused:
+            return Stopped.LOST
+        except OrchestratorAway:
+            return Stopped.LOST if self._clock.monotonic_ns() > self._trusted_until_ns else None
+        self._trusted_until_ns = sent_ns + int(answer.lease_s * 1e9)
+        return Stopped.CANCELLED if answer.cancel else None

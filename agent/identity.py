@@ -1,0 +1,103 @@
+"""Who this device is: its key, made here, and the orchestrator that knows it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+from agent.client import OrchestratorClient
+from agent.durable import sync_directory, write_durably
+from agent.errors import StateError
+from agent.wire.codec import Message, WireError, decode, encode
+from agent.wire.enrolment import DeviceDescription, EnrolRequest
+from agent.wire.fields import DeviceName, Identifier, Text
+
+DEVICE_PREFIX = "sfd_"
+FILE_NAME = "identity.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity(Message):
+    """The device's key and address book. ``device_id`` is None until the orchestrator has said yes."""
+
+    url: Annotated[str, Text(500, 1)]
+    key: Annotated[str, Text(100, 1)]
+    name: DeviceName
+    device_id: Identifier | None
+
+    @property
+    def key_sha256(self) -> str:
+        """What the orchestrator keeps of the key."""
+        return hashlib.sha256(self.key.encode()).hexdigest()
+
+
+def read_identity(home: Path) -> Identity | None:
+    """The identity in the agent's state directory, None where the device was never enrolled.
+
+    Raises:
+        StateError: the file is damaged or may not be read.
+    """
+    path = home / FILE_NAME
+    try:
+        return decode(Identity, path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except WireError as error:
+        raise StateError(
+            f"{path} is damaged ({error}).", "Restore it, or remove it and enrol the device anew."
+        ) from None
+    except OSError as error:
+        raise StateError(f"{path} cannot be read: {error.strerror}.", "Run as the user who enrolled it.") from None
+
+
+def enrol(home: Path, *, url: str, code: str, name: str, description: DeviceDescription) -> Identity:
+    """The identity of this device, now known to the orchestrator at ``url``.
+
+    The key is on disk before the orchestrator hears of it, so that an answer that is lost can be asked for again.
+
+    Raises:
+        StateError: the device is enrolled already.
+        Refused: the join code is not good, or the name is taken; nothing has changed.
+        OrchestratorAway: no answer; the same command may be given again.
+    """
+    client = OrchestratorClient(url, None)
+    pending = _pending(home, url=url, name=name)
+    request = EnrolRequest(code=normal_code(code), key_sha256=pending.key_sha256, name=name, description=description)
+    _write(home, pending)
+    enrolled = client.enrol(request)
+    identity = replace(pending, device_id=enrolled.device_id, name=enrolled.name)
+    _write(home, identity)
+    return identity
+
+
+def normal_code(code: str) -> str:
+    """The join code as it was made: capitals, and no letter that Crockford's base 32 leaves out."""
+    return code.strip().upper().translate(str.maketrans("ILO", "110"))
+
+
+def _pending(home: Path, *, url: str, name: str) -> Identity:
+    known = read_identity(home)
+    if known is not None and known.device_id is not None:
+        raise StateError(
+            f"This device is enrolled at {known.url} as {known.name}.",
+            "To enrol it elsewhere: stepfarm-agent unenroll first.",
+        )
+    key = known.key if known is not None else DEVICE_PREFIX + secrets.token_urlsafe(32)
+    return Identity(url=url.rstrip("/"), key=key, name=name, device_id=None)
+
+
+def forget(home: Path) -> None:
+    """Remove the identity; the device must enrol anew."""
+    (home / FILE_NAME).unlink(missing_ok=True)
+    sync_directory(home)
+
+
+def _write(home: Path, identity: Identity) -> None:
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_durably(home / FILE_NAME, encode(identity))
+    except OSError as error:
+        raise StateError(f"{home} cannot be written: {error.strerror}.", "Free space, or set STEPFARM_HOME.") from None

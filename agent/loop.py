@@ -1,0 +1,78 @@
+"""The agent's one loop: deliver what is spooled, ask for work, do it, and again."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+
+from agent.errors import OrchestratorAway
+from agent.pace import back_off, jittered
+from agent.wire.enrolment import DeviceDescription
+from agent.wire.jobs import LeaseAnswer, LeaseRequest
+from agent.work import JobAtWork, Tools
+
+
+class Agent:
+    """A device at work for one orchestrator."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._stop = threading.Event()
+        self._job: JobAtWork | None = None
+        self._described = False
+        self._failures = 0
+
+    def stop(self) -> None:
+        """End the loop soon: a job in hand is given back. For other threads and signal handlers."""
+        self._stop.set()
+        job = self._job
+        if job is not None:
+            job.interrupt()
+
+    def run(self, description: DeviceDescription) -> None:
+        """Work until told to stop.
+
+        Raises:
+            Refused: the orchestrator will have nothing to do with this device any more.
+            StateError: readings cannot be kept.
+        """
+        claim = _new_claim()
+        while not self._stop.is_set():
+            try:
+                asked_ns, answer = self._ask(claim, description)
+            except OrchestratorAway as away:
+                self._wait_for(away)
+                continue
+            self._failures = 0
+            # The claim was answered, so the next wish needs a name of its own.
+            claim = _new_claim()
+            if answer.lease is None:
+                self._wait(jittered(answer.retry_after_s, self._tools.rng))
+                continue
+            self._job = JobAtWork(self._tools, answer.lease, asked_ns=asked_ns)
+            if self._stop.is_set():
+                self._job.interrupt()
+            self._job.work()
+            self._job = None
+
+    def _ask(self, claim: str, description: DeviceDescription) -> tuple[int, LeaseAnswer]:
+        client = self._tools.client
+        self._tools.spool.deliver(client)
+        if not self._described:
+            client.describe(description)
+            self._described = True
+        asked_ns = self._tools.clock.monotonic_ns()
+        return asked_ns, client.lease(LeaseRequest(claim=claim))
+
+    def _wait_for(self, away: OrchestratorAway) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            self._tools.tell(f"{away.message} Trying again until it does; nothing is lost.")
+        self._wait(back_off(self._failures, self._tools.rng))
+
+    def _wait(self, seconds: float) -> None:
+        self._tools.clock.wait(self._stop, seconds)
+
+
+def _new_claim() -> str:
+    return secrets.token_hex(16)

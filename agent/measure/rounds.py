@@ -1,0 +1,47 @@
+"""Measuring a round with a child: pass after pass, until the round's own rule says that it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.clock import Clock
+from agent.measure.child_protocol import PassMeasured
+from agent.measure.isolation import MeasuringChild
+from agent.measure.stopping import round_is_done
+from agent.wire.jobs import Round
+from agent.wire.readings import Reading
+
+FIRST_PASS_DEADLINE_S = 3_600.0
+PATIENCE = 10.0
+"""A pass that takes ten times as long as the slowest before it has hung."""
+
+
+def measure_round(
+    child: MeasuringChild,
+    round_: Round,
+    *,
+    passes_done: int,
+    clock: Clock,
+    keep: Callable[[int, PassMeasured], None],
+) -> None:
+    """Measure what is missing of ``round_``, of which ``passes_done`` are stored already.
+
+    Args:
+        keep: gets the number and the readings of each pass as soon as it is measured.
+
+    Raises:
+        MeasurementFailed: the child failed; the passes kept so far are good.
+        MeasurementStopped: the child was cancelled, likewise.
+    """
+    began_ns = clock.monotonic_ns()
+    measured: list[tuple[Reading, ...]] = []
+    slowest_s = 0.0
+    number = passes_done
+    while not round_is_done(round_, number, measured, (clock.monotonic_ns() - began_ns) / 1e9):
+        deadline_s = FIRST_PASS_DEADLINE_S if not measured else 60.0 + PATIENCE * slowest_s
+        pass_began_ns = clock.monotonic_ns()
+        one = child.measure_pass(round_, number, deadline_s=deadline_s)
+        slowest_s = max(slowest_s, (clock.monotonic_ns() - pass_began_ns) / 1e9)
+        keep(number, one)
+        measured.append(one.readings)
+        number += 1

@@ -1,0 +1,70 @@
+"""A subject with a latency that is known beforehand, to test what measures and what reads the measurements."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from agent.clock import Clock
+from agent.measure.gauge import GaugeReading
+from agent.wire.jobs import ModelFacts
+
+
+class VirtualClock:
+    """Time that passes only when it is told to. It is its own gauge: all of its time is processor time."""
+
+    def __init__(self, start_ns: int = 0, epoch_ms: int = 1_700_000_000_000) -> None:
+        self._start_ns = start_ns
+        self._now_ns = start_ns
+        self._epoch_ms = epoch_ms
+
+    def advance(self, duration_ns: int) -> None:
+        """Let ``duration_ns`` pass."""
+        self._now_ns += duration_ns
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds that never run backwards."""
+        return self._now_ns
+
+    def epoch_ms(self) -> int:
+        """Milliseconds since 1970 UTC."""
+        return self._epoch_ms + (self._now_ns - self._start_ns) // 1_000_000
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        """Let ``seconds`` pass unless ``stop`` is set; whether it was set."""
+        if not stop.is_set():
+            self.advance(round(seconds * 1e9))
+        return stop.is_set()
+
+    def read(self) -> GaugeReading:
+        """Processor time equal to the time that passed, and a thread that nobody disturbs."""
+        return GaugeReading(cpu_ns=self._now_ns, involuntary_switches=0)
+
+
+class SyntheticSubject:
+    """A subject that spends ``latency_ns(tokens)`` nanoseconds by calling ``spend`` with them."""
+
+    def __init__(self, facts: ModelFacts, latency_ns: Callable[[int], int], spend: Callable[[int], None]) -> None:
+        self._facts = facts
+        self._latency_ns = latency_ns
+        self._spend = spend
+
+    @property
+    def facts(self) -> ModelFacts:
+        """The facts that it was made with."""
+        return self._facts
+
+    def prepare(self, tokens: int) -> Callable[[], None]:
+        """A call that spends the latency of ``tokens``, asked anew each time: it may drift."""
+        return lambda: self._spend(self._latency_ns(tokens))
+
+
+def busy_waiting(clock: Clock) -> Callable[[int], None]:
+    """A way to spend nanoseconds of a real clock with the processor at work."""
+
+    def spend(duration_ns: int) -> None:
+        until_ns = clock.monotonic_ns() + duration_ns
+        while clock.monotonic_ns() < until_ns:
+            pass
+
+    return spend

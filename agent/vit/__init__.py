@@ -1,0 +1,1 @@
+"""Vision Transformers at n tokens: the only home of torch and timm."""

@@ -1,0 +1,123 @@
+"""The whole model at n tokens, as a subject to be timed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, cast
+
+import timm
+import torch
+from timm.models.vision_transformer import VisionTransformer
+
+from agent.errors import MeasurementFailed
+from agent.vit.cut import forward_cut
+from agent.vit.failures import memory_explained, refuse_out_of_memory, workload_explained
+from agent.vit.kept import kept_tokens
+from agent.vit.models import all_tokens, load_model
+from agent.wire.jobs import DataType, FailureReason, ModelFacts, Processor, Workload
+
+INPUT_SEED = 0
+
+_DTYPES = {
+    DataType.FLOAT32: torch.float32,
+    DataType.FLOAT16: torch.float16,
+    DataType.BFLOAT16: torch.bfloat16,
+}
+
+
+def load_vit_subject(name: str, workload: Workload) -> VitSubject:
+    """The named model for this workload on this machine, after one run with all tokens.
+
+    Raises:
+        MeasurementFailed: the model is unknown or no plain ViT, or this workload does not run here.
+    """
+    refuse_missing_processor(workload.processor)
+    threads = set_threads(workload.threads)
+    with memory_explained():
+        model = load_model(name, image_size=workload.image_size)
+        model = model.to(device=workload.processor.value, dtype=_DTYPES[workload.data_type])
+        subject = VitSubject(model, workload, threads)
+    with workload_explained(name):
+        subject.prepare(subject.facts.tokens)()
+    return subject
+
+
+class VitSubject:
+    """A loaded model with the one batch of random images that every call gets."""
+
+    def __init__(self, model: VisionTransformer, workload: Workload, threads: int) -> None:
+        self._model = model
+        self._synchronise = workload.processor is Processor.CUDA
+        self._device = torch.device(workload.processor.value)
+        size = int(model.patch_embed.img_size[0])
+        # timm.create_model gives every model this description; hybrid stems hide their channels.
+        channels = int(cast("dict[str, Any]", model.pretrained_cfg)["input_size"][0])
+        images = torch.rand(
+            (workload.batch_size, channels, size, size), generator=torch.Generator().manual_seed(INPUT_SEED)
+        )
+        self._images = images.to(device=self._device, dtype=_DTYPES[workload.data_type])
+        self._facts = ModelFacts(
+            tokens=all_tokens(model),
+            prefix_tokens=int(model.num_prefix_tokens),
+            blocks=len(model.blocks),
+            image_size=size,
+            threads=threads,
+            runtime_version=f"torch {torch.__version__}, timm {timm.__version__}",
+        )
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What was found when the model was loaded."""
+        return self._facts
+
+    def prepare(self, tokens: int) -> Callable[[], None]:
+        """A call that runs the model once, cut to ``tokens`` tokens, and returns when the result is there."""
+        kept = torch.tensor(
+            kept_tokens(tokens, all_tokens=self._facts.tokens, prefix_tokens=self._facts.prefix_tokens),
+            dtype=torch.int64,
+            device=self._device,
+        )
+        model, images = self._model, self._images
+
+        # A plain try costs nothing where a context manager would cost microseconds of every timed call.
+        def run() -> None:
+            try:
+                with torch.inference_mode():
+                    forward_cut(model, images, kept)
+            except RuntimeError as error:
+                refuse_out_of_memory(error)
+                raise
+
+        def run_and_synchronise() -> None:
+            run()
+            torch.cuda.synchronize()
+
+        return run_and_synchronise if self._synchronise else run
+
+
+def refuse_missing_processor(processor: Processor) -> None:
+    """Raise `MeasurementFailed` where torch cannot use ``processor`` on this machine."""
+    if processor is Processor.CUDA and not torch.cuda.is_available():
+        raise MeasurementFailed(
+            FailureReason.WORKLOAD_UNSUPPORTED,
+            "the workload asks for cuda, and torch finds no CUDA device here",
+            "Ask for the processor cpu, or install a torch build and a driver that fit the GPU.",
+        )
+
+
+def set_threads(wanted: int | None) -> int:
+    """Have torch compute with ``wanted`` threads, all cores that this process may use for None; how many they are."""
+    threads = wanted if wanted is not None else cores_allowed()
+    torch.set_num_threads(threads)
+    # A ViT has no branches to run beside each other. torch takes this setting once a process.
+    if torch.get_num_interop_threads() != 1:
+        torch.set_num_interop_threads(1)
+    return threads
+
+
+def cores_allowed() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

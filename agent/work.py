@@ -1,0 +1,165 @@
+"""One job in the hands of this agent: measure it, keep its readings, say how it ended."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from agent.client import OrchestratorClient
+from agent.clock import Clock
+from agent.errors import MeasurementFailed, OrchestratorAway, Refused, StateError
+from agent.heartbeat import Heart, Stopped
+from agent.measure.child_protocol import PassMeasured
+from agent.measure.isolation import MeasurementStopped, MeasuringChild
+from agent.measure.rounds import measure_round
+from agent.pace import back_off
+from agent.spool import Spool
+from agent.wire.jobs import Ending, EndReport, Failure, Lease, ModelFacts, Progress, Round, RoundRequest
+from agent.wire.readings import Batch
+
+T = TypeVar("T")
+
+FATAL = frozenset({401, 403, 426})
+"""Refusals that every further request would meet too: the key or the version is not good any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What the agent works with. ``tell`` gets one line for people at each thing worth telling."""
+
+    client: OrchestratorClient
+    spool: Spool
+    clock: Clock
+    rng: random.Random
+    tell: Callable[[str], None]
+
+
+class Interrupted(Exception):
+    """The job must stop while nothing is being measured."""
+
+
+class JobAtWork:
+    """One lease in the hands of this agent."""
+
+    def __init__(self, tools: Tools, lease: Lease, *, asked_ns: int) -> None:
+        self._tools = tools
+        self._lease = lease
+        self._asked_ns = asked_ns
+        self._stopped = threading.Event()
+        self._child = MeasuringChild(clock=tools.clock)
+
+    def interrupt(self) -> None:
+        """Stop measuring, at once. For other threads and signal handlers."""
+        self._stopped.set()
+        self._child.cancel()
+
+    def work(self) -> None:
+        """Measure until the job is done or must stop, and say which.
+
+        Raises:
+            Refused: the orchestrator will have nothing to do with this device any more.
+            StateError: readings cannot be kept.
+        """
+        lease, tools = self._lease, self._tools
+        tools.tell(f"Job {lease.job_id}: {lease.model}, batch {lease.workload.batch_size}.")
+        heart = Heart(
+            tools.client,
+            lease,
+            asked_ns=self._asked_ns,
+            clock=tools.clock,
+            rng=tools.rng,
+            on_stop=self.interrupt,
+        )
+        with self._child, heart:
+            self._work(heart)
+
+    def _work(self, heart: Heart) -> None:
+        job, tell = f"Job {self._lease.job_id}", self._tools.tell
+        try:
+            self._measure(heart)
+            tell(f"{job}: done.")
+        except MeasurementFailed as failure:
+            tell(f"{job}: failed. {failure}")
+            self._end(Ending.FAILED, failure.as_failure())
+        except (MeasurementStopped, Interrupted):
+            self._end_stopped(heart)
+        except Refused as refusal:
+            tell(f"{job}: {refusal}")
+            if refusal.status in FATAL:
+                raise
+        except StateError:
+            self._end(Ending.GIVEN_BACK)
+            raise
+
+    def _measure(self, heart: Heart) -> None:
+        facts = self._child.start(self._lease.model, self._lease.workload)
+        completed: int | None = None
+        while True:
+            round_, passes_done = self._next_round(facts, completed)
+            if round_ is None:
+                return
+
+            def keep(number: int, one: PassMeasured, round_: Round = round_) -> None:
+                heart.progress = _progress(round_, number + 1)
+                self._keep(round_, number, one)
+
+            heart.progress = _progress(round_, passes_done)
+            measure_round(self._child, round_, passes_done=passes_done, clock=self._tools.clock, keep=keep)
+            self._until_answered(lambda: self._tools.spool.deliver(self._tools.client))
+            completed = round_.number
+
+    def _next_round(self, facts: ModelFacts, completed: int | None) -> tuple[Round | None, int]:
+        request = RoundRequest(fence=self._lease.fence, facts=facts, completed=completed)
+        answer = self._until_answered(lambda: self._tools.client.next_round(self._lease.job_id, request))
+        return answer.round, answer.passes_done
+
+    def _keep(self, round_: Round, number: int, one: PassMeasured) -> None:
+        """Spool the pass, then try to hand it over; where nobody answers it waits, and measuring goes on."""
+        batch = Batch(
+            fence=self._lease.fence,
+            round=round_.number,
+            number=number,
+            started_ms=one.started_ms,
+            complete=one.complete,
+            before=one.before,
+            after=one.after,
+            readings=one.readings,
+            doubts=one.doubts,
+        )
+        self._tools.spool.put(self._lease.job_id, batch)
+        try:
+            self._tools.spool.deliver(self._tools.client)
+        except OrchestratorAway as away:
+            self._tools.tell(f"{away.message} The readings are kept and sent later.")
+
+    def _until_answered(self, ask: Callable[[], T]) -> T:
+        failures = 0
+        while True:
+            try:
+                return ask()
+            except OrchestratorAway:
+                failures += 1
+                if self._tools.clock.wait(self._stopped, back_off(failures, self._tools.rng)):
+                    raise Interrupted from None
+
+    def _end_stopped(self, heart: Heart) -> None:
+        lease = self._lease
+        why = heart.stopped.value if heart.stopped is not None else "the agent is being stopped"
+        self._tools.tell(f"Job {lease.job_id}: stopped, {why}. What was measured is kept.")
+        if heart.stopped is not Stopped.LOST:
+            self._end(Ending.CANCELLED if heart.stopped is Stopped.CANCELLED else Ending.GIVEN_BACK)
+
+    def _end(self, ending: Ending, failure: Failure | None = None) -> None:
+        # The lease runs out by itself where this cannot be said.
+        report = EndReport(fence=self._lease.fence, ending=ending, failure=failure)
+        try:
+            self._tools.client.end(self._lease.job_id, report)
+        except (OrchestratorAway, Refused) as error:
+            self._tools.tell(f"Job {self._lease.job_id}: the orchestrator could not be told. {error}")
+
+
+def _progress(round_: Round, passes_done: int) -> Progress:
+    return Progress(round=round_.number, passes_done=passes_done, passes_planned=round_.max_passes)

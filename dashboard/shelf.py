@@ -1,0 +1,74 @@
+"""What one signed-in person has looked at: asked of the orchestrator through their own key, and kept a while."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from orchestrator.client import Client
+from orchestrator.roles import Principal
+from orchestrator.views import CurveSummary, CurveView, DeviceView, JobView, ReadingsView
+
+MOST_KEPT = 8
+"""Sealed curves that are kept, the latest looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A curve and all its readings."""
+
+    view: CurveView
+    readings: ReadingsView
+
+
+class Shelf:
+    """The orchestrator as one key opens it.
+
+    What is kept lives and dies with the sign-in, so nobody is ever shown what another key opened. The list of curves is
+    asked for anew each time, which also finds out that a key was revoked; only a sealed curve is kept, and only as long
+    as the list says the same of it.
+    """
+
+    def __init__(self, client: Client, principal: Principal) -> None:
+        self.client = client
+        self.principal = principal
+        self._looks: OrderedDict[CurveSummary, Look] = OrderedDict()
+        self._sweep_of: tuple[int, int] | None = None
+
+    def curves(self) -> tuple[CurveSummary, ...]:
+        """The curves, newest first."""
+        return self.client.curves()
+
+    def look(self, summary: CurveSummary) -> Look:
+        """The curve of ``summary`` with its readings."""
+        kept = self._looks.get(summary)
+        if kept is not None:
+            self._looks.move_to_end(summary)
+            return kept
+        view = self.client.curve(summary.id)
+        look = Look(view, self.client.readings(summary.id))
+        if view.sealed:
+            self._looks[view.summary] = look
+            while len(self._looks) > MOST_KEPT:
+                self._looks.popitem(last=False)
+        return look
+
+    def device(self, name: str) -> DeviceView | None:
+        """The device of that name."""
+        return next((device for device in self.client.devices() if device.name == name), None)
+
+    def job(self, job_id: int) -> JobView | None:
+        """The job of that number, None where it is of a sweep older than those listed."""
+        if self._sweep_of is None or self._sweep_of[0] != job_id:
+            jobs = (job for sweep in self.client.sweeps() for job in sweep.jobs)
+            found = next((job for job in jobs if job.id == job_id), None)
+            if found is not None:
+                self._sweep_of = (job_id, found.sweep_id)
+            return found
+        sweep = self.client.sweep(self._sweep_of[1])
+        return next((job for job in sweep.jobs if job.id == job_id), None)
+
+    def latest_jobs(self) -> tuple[JobView, ...]:
+        """The jobs of the newest sweep."""
+        sweeps = self.client.sweeps()
+        return sweeps[0].jobs if sweeps else ()

@@ -1,0 +1,48 @@
+"""The whole analysis of a job: passes in, values out. It is what a task of the cluster runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from orchestrator.analysis.curve import Curve, PassReadings, curve_of
+from orchestrator.analysis.pieces import pieces_of
+from orchestrator.analysis.recommendation import Recommendation, recommend
+from orchestrator.analysis.steps import StepsFound, find_steps
+from orchestrator.analysis.sweet_spots import SweetSpot, find_sweet_spots
+
+METHOD = "piecewise-linear"
+METHOD_VERSION = 1
+"""Grows with every change that can alter a result, so that stored results say what made them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """Everything that follows from the readings of a job, and the method that it follows by."""
+
+    method: str
+    method_version: int
+    curve: Curve
+    steps: StepsFound
+    sweet_spots: tuple[SweetSpot, ...]
+    recommendation: Recommendation
+
+
+def analyse(passes: Iterable[PassReadings]) -> Analysis:
+    """The analysis of ``passes``. The same passes give the same analysis, in whatever order they come."""
+    return analyse_curve(curve_of(passes))
+
+
+def analyse_curve(curve: Curve) -> Analysis:
+    """The analysis of a curve that is there already."""
+    pieces = pieces_of(curve)
+    steps = find_steps(curve, pieces)
+    sweet_spots = find_sweet_spots(curve, steps, pieces)
+    return Analysis(
+        method=METHOD,
+        method_version=METHOD_VERSION,
+        curve=curve,
+        steps=steps,
+        sweet_spots=sweet_spots,
+        recommendation=recommend(curve, sweet_spots, steps),
+    )

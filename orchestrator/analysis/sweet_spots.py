@@ -1,0 +1,142 @@
+"""Sweet spots: token counts that no larger count matches in latency, the only counts worth choosing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from orchestrator.analysis.curve import Curve, Point
+from orchestrator.analysis.passes import Floats
+from orchestrator.analysis.pieces import Pieces, pieces_of
+from orchestrator.analysis.steps import StepsFound
+
+CLEARLY = 2.0
+"""Joint standard errors by which a count must be faster than the next larger sweet spot."""
+
+WORTH_PERCENT = 1.0
+"""On a slope, what a sweet spot saves at least on the next larger one, in per cent of that one's latency."""
+
+BELIEVED_ERRORS = 4.0
+"""A point this many standard errors off its piece is believed as it was measured, not as its piece would have it."""
+
+
+class SweetSpotKind(str, Enum):
+    """What makes a count a sweet spot."""
+
+    FULL = "full"
+    """The most tokens measured: there is no larger count."""
+    BELOW_RISE = "below-rise"
+    """The last count before a step up: one token more is dearer."""
+    PAST_DROP = "past-drop"
+    """The first count after a step down: one token fewer is dearer."""
+    DIP = "dip"
+    """Alone faster than the counts around it."""
+    SLOPE = "slope"
+    """A level on a slope, the most tokens that have it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweetSpot:
+    """A count worth choosing, with its latency as measured and the 95 % interval of it.
+
+    ``saves_percent`` is against the largest count measured, the untouched model; ``next_tokens`` is the next larger
+    sweet spot, None for the largest.
+    """
+
+    tokens: int
+    kind: SweetSpotKind
+    latency_ns: float
+    low_ns: float
+    high_ns: float
+    saves_percent: float
+    next_tokens: int | None
+
+
+def find_sweet_spots(curve: Curve, found: StepsFound, pieces: Pieces | None = None) -> tuple[SweetSpot, ...]:
+    """The sweet spots of ``curve`` by ascending tokens.
+
+    Going down from all tokens, a count is kept where it is faster than *every* larger count, and faster than the sweet
+    spot above it by more than 2 joint standard errors and 1 %. So each run of counts that cannot be told apart
+    collapses to its largest, most tokens for the same latency. The edge of a step is kept even if it is less than that
+    faster, and then takes the place of a mere level of the slope beside it. Latencies are compared as the pieces of the
+    curve have them: the fastest of many noisy medians would be fast by luck.
+    """
+    if not curve.points:
+        return ()
+    level = _levels(curve, pieces or pieces_of(curve))
+    kinds = _edges(found) | {curve.points[index].tokens: SweetSpotKind.DIP for index in np.flatnonzero(level.dips)}
+    last = len(curve.points) - 1
+    kept = [(last, SweetSpotKind.FULL)]
+    fastest = level.latency_ns[last]
+    for index in range(last - 1, -1, -1):
+        if level.latency_ns[index] >= fastest:
+            continue
+        fastest = level.latency_ns[index]
+        kind = kinds.get(curve.points[index].tokens, SweetSpotKind.SLOPE)
+        above, kind_above = kept[-1]
+        clear = level.clearly_faster(index, above)
+        if not clear and kind is SweetSpotKind.SLOPE:
+            continue
+        if not clear and kind_above is SweetSpotKind.SLOPE:
+            kept.pop()
+        kept.append((index, kind))
+    return _described(curve, kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Levels:
+    """The latency that each point is taken to have, its standard error, and which points are dips; ns."""
+
+    latency_ns: Floats
+    error_ns: Floats
+    dips: np.typing.NDArray[np.bool_]
+
+    def clearly_faster(self, index: int, above: int) -> bool:
+        """Whether the point at ``index`` is clearly and worthwhile faster than the one at ``above``."""
+        saved = self.latency_ns[above] - self.latency_ns[index]
+        joint = float(np.hypot(self.error_ns[index], self.error_ns[above]))
+        return bool(saved > max(CLEARLY * joint, self.latency_ns[above] * WORTH_PERCENT / 100))
+
+
+def _levels(curve: Curve, pieces: Pieces) -> _Levels:
+    measured = np.array([point.latency_ns for point in curve.points])
+    error_ns = np.array([point.standard_error_ns for point in curve.points])
+    off = measured - pieces.fitted_ns
+    believed = np.abs(off) > BELIEVED_ERRORS * error_ns * np.sqrt(pieces.dispersion)
+    return _Levels(
+        latency_ns=np.where(believed, measured, pieces.fitted_ns),
+        error_ns=np.where(believed, error_ns, pieces.fitted_error_ns),
+        dips=believed & (off < 0),
+    )
+
+
+def _edges(found: StepsFound) -> dict[int, SweetSpotKind]:
+    return {
+        step.after_tokens if step.change_ns > 0 else step.next_tokens: (
+            SweetSpotKind.BELOW_RISE if step.change_ns > 0 else SweetSpotKind.PAST_DROP
+        )
+        for step in found.steps
+    }
+
+
+def _described(curve: Curve, kept: list[tuple[int, SweetSpotKind]]) -> tuple[SweetSpot, ...]:
+    full_ns = curve.points[kept[0][0]].latency_ns
+    larger: list[int | None] = [None, *(curve.points[index].tokens for index, _ in kept[:-1])]
+    spots = [
+        _spot(curve.points[index], kind, full_ns, above) for (index, kind), above in zip(kept, larger, strict=True)
+    ]
+    return tuple(reversed(spots))
+
+
+def _spot(point: Point, kind: SweetSpotKind, full_ns: float, above: int | None) -> SweetSpot:
+    return SweetSpot(
+        tokens=point.tokens,
+        kind=kind,
+        latency_ns=point.latency_ns,
+        low_ns=point.low_ns,
+        high_ns=point.high_ns,
+        saves_percent=100 * (1 - point.latency_ns / full_ns),
+        next_tokens=above,
+    )

@@ -1,0 +1,80 @@
+"""The one table of error -> HTTP status, and what a refusal looks like on the wire."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from agent.errors import StepfarmError
+from agent.wire.codec import WireError, encode
+from agent.wire.problems import PROBLEM_CONTENT_TYPE, Problem
+from orchestrator import errors
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[StepfarmError], tuple[int, str]] = {
+    errors.BadRequest: (400, "bad-request"),
+    errors.NotSignedIn: (401, "not-signed-in"),
+    errors.NotAllowed: (403, "not-allowed"),
+    errors.CodeRefused: (403, "code-refused"),
+    errors.NotFound: (404, "not-found"),
+    errors.Conflict: (409, "conflict"),
+    errors.LeaseLost: (409, "lease-lost"),
+    errors.ProtocolMismatch: (426, "protocol-mismatch"),
+    errors.BodyRefused: (415, "body-refused"),
+    errors.BodyTooLarge: (413, "body-too-large"),
+    errors.DatabaseAway: (503, "database-away"),
+    errors.SchemaMismatch: (503, "schema-mismatch"),
+}
+
+
+def problem(status: int, name: str, detail: str, advice: str) -> Response:
+    """The answer that says no."""
+    body = encode(Problem(type=name, title=name.replace("-", " "), detail=detail[:4_000], advice=advice[:4_000]))
+    headers = {"Retry-After": "5"} if status == 503 else None
+    return Response(body, status_code=status, media_type=PROBLEM_CONTENT_TYPE, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of ``app`` answer as a problem."""
+    app.add_exception_handler(StepfarmError, _expected)
+    app.add_exception_handler(WireError, _not_a_message)
+    app.add_exception_handler(RequestValidationError, _no_such_path)
+    app.add_exception_handler(HTTPException, _of_the_framework)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _expected(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, StepfarmError):
+        raise TypeError
+    status, name = STATUS.get(type(error), (500, "internal"))
+    return problem(status, name, error.message, error.advice)
+
+
+def _not_a_message(_request: Request, error: Exception) -> Response:
+    return problem(422, "not-a-message", str(error), "The OpenAPI description at /openapi.json says what is taken.")
+
+
+def _no_such_path(_request: Request, _error: Exception) -> Response:
+    return problem(404, "not-found", "There is nothing at this path.", "Numbers in a path are whole and positive.")
+
+
+def _of_the_framework(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise TypeError
+    names = {404: "not-found", 405: "method-not-allowed"}
+    return problem(
+        error.status_code,
+        names.get(error.status_code, "refused"),
+        str(error.detail),
+        "The OpenAPI description at /openapi.json lists every route.",
+    )
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(500, "internal", "The orchestrator failed at this.", "Its log says more; please report it.")

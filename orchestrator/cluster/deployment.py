@@ -1,0 +1,31 @@
+"""The Serve deployment that hosts the application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from ray import serve
+
+from agent.config import Settings
+from orchestrator.cluster.analysing import analyse_on_ray
+
+MAX_ONGOING_REQUESTS = 256
+"""Serve's own default is 5."""
+
+
+def deployment(settings: Settings) -> Any:
+    """One replica of the API: on SQLite one process writes, and one is enough for thousands of devices."""
+
+    def application() -> FastAPI:
+        from orchestrator.api.application import create_application
+        from orchestrator.wiring import Orchestrator
+
+        return create_application(lambda: Orchestrator(settings, analyse_on_ray))
+
+    hosted = serve.ingress(application)()
+    # The API waits for the network and for SQL: it takes no whole core from the analysis.
+    options = {"num_cpus": 0}
+    return serve.deployment(
+        name="Api", num_replicas=1, max_ongoing_requests=MAX_ONGOING_REQUESTS, ray_actor_options=options
+    )(hosted).bind()

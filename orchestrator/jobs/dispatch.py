@@ -1,0 +1,175 @@
+"""What devices ask for, around the pure decisions: leases, heartbeats, rounds, readings and endings."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+from agent.clock import Clock
+from agent.wire.codec import from_plain
+from agent.wire.jobs import (
+    Ending,
+    EndReport,
+    Heartbeat,
+    HeartbeatAnswer,
+    Lease,
+    LeaseAnswer,
+    LeaseRequest,
+    ModelFacts,
+    RoundAnswer,
+    RoundRequest,
+)
+from agent.wire.jobs import Round as RoundRequested
+from agent.wire.readings import Batch
+from orchestrator.analysis.planning import next_round
+from orchestrator.errors import BadRequest, Conflict
+from orchestrator.storage import curves, devices, jobs
+from orchestrator.storage.database import Database
+from orchestrator.storage.tables import Curve, Job, Round
+
+LEASE_S = 90.0
+HEARTBEAT_S = 15.0
+RETRY_S = 2.0
+"""When a device without work asks again."""
+
+
+class Dispatch:
+    """Hands out jobs and takes in what comes of them. Each call is one transaction.
+
+    Args:
+        rng: where the jitter of back-off comes from.
+        job_ended: set whenever a job has ended or readings came late, so that whoever analyses wakes up.
+    """
+
+    def __init__(self, database: Database, clock: Clock, rng: random.Random, job_ended: threading.Event) -> None:
+        self._database = database
+        self._clock = clock
+        self._rng = rng
+        self._job_ended = job_ended
+
+    def lease(self, device_id: int, request: LeaseRequest) -> LeaseAnswer:
+        """A job for the device, or when to ask again."""
+        now_ms = self._clock.epoch_ms()
+        with self._database.write() as session:
+            devices.seen(session, device_id, now_ms=now_ms)
+            leased = jobs.lease(
+                session,
+                device_id=device_id,
+                claim=request.claim,
+                now_ms=now_ms,
+                lease_ms=int(LEASE_S * 1_000),
+                rng=self._rng,
+            )
+        if leased is None:
+            return LeaseAnswer(lease=None, retry_after_s=RETRY_S)
+        return LeaseAnswer(
+            lease=Lease(
+                job_id=leased.job_id,
+                fence=leased.fence,
+                task=leased.task,
+                model=leased.model,
+                workload=leased.workload,
+                lease_s=LEASE_S,
+                heartbeat_s=HEARTBEAT_S,
+            ),
+            retry_after_s=0.0,
+        )
+
+    def heartbeat(self, device_id: int, job_id: int, heartbeat: Heartbeat) -> HeartbeatAnswer:
+        """Renew the lease, and say whether to stop."""
+        now_ms = self._clock.epoch_ms()
+        with self._database.write() as session:
+            devices.seen(session, device_id, now_ms=now_ms)
+            cancel = jobs.heartbeat(
+                session,
+                device_id=device_id,
+                job_id=job_id,
+                fence=heartbeat.fence,
+                progress=heartbeat.progress,
+                now_ms=now_ms,
+                lease_ms=int(LEASE_S * 1_000),
+            )
+        return HeartbeatAnswer(lease_s=LEASE_S, cancel=cancel)
+
+    def take_in(self, device_id: int, job_id: int, batch: Batch) -> int:
+        """Keep the readings of a pass; how many they are."""
+        now_ms = self._clock.epoch_ms()
+        with self._database.write() as session:
+            devices.seen(session, device_id, now_ms=now_ms)
+            count = curves.take_in(session, device_id=device_id, job_id=job_id, batch=batch, now_ms=now_ms)
+            late = session.get_one(Job, job_id).ended_ms is not None
+        if late:
+            self._job_ended.set()
+        return count
+
+    def next_round(self, device_id: int, job_id: int, request: RoundRequest) -> RoundAnswer:
+        """The round to measure next; none when the job is done.
+
+        Raises:
+            LeaseLost: the lease is over.
+            Conflict: the device loaded another model than in an earlier attempt.
+            BadRequest: the round said to be completed was never asked for.
+        """
+        now_ms = self._clock.epoch_ms()
+        with self._database.write() as session:
+            job = jobs.held_job(session, device_id=device_id, job_id=job_id, fence=request.fence)
+            curve = jobs.note_facts(session, job, request.facts, now_ms=now_ms)
+            _refuse_other_tokens(curve, request.facts)
+            asked = jobs.rounds_of(session, job)
+            _complete(asked, request.completed, now_ms=now_ms)
+            if asked and asked[-1].completed_ms is None:
+                current = from_plain(RoundRequested, asked[-1].request)
+                stored = curves.complete_passes(session, job_id, current.number)
+                return RoundAnswer(round=current, passes_done=stored)
+            following = next_round(
+                jobs.plan_of(session, job),
+                request.facts,
+                [from_plain(RoundRequested, row.request) for row in asked],
+                curves.analysable(session, curve),
+            )
+            if following is None:
+                jobs.finish(session, job, now_ms=now_ms)
+            else:
+                jobs.add_round(session, job, following, now_ms=now_ms)
+        if following is None:
+            self._job_ended.set()
+        return RoundAnswer(round=following, passes_done=0)
+
+    def end(self, device_id: int, job_id: int, report: EndReport) -> None:
+        """The device lets go of a job that is not done."""
+        now_ms = self._clock.epoch_ms()
+        with self._database.write() as session:
+            job = jobs.held_job(session, device_id=device_id, job_id=job_id, fence=report.fence)
+            if report.ending is Ending.FAILED and report.failure is not None:
+                jobs.fail(session, job, report.failure, now_ms=now_ms, rng=self._rng)
+            elif report.ending is Ending.CANCELLED and job.cancel_asked_ms is not None:
+                jobs.cancel_held(session, job, now_ms=now_ms)
+            else:
+                jobs.give_back(session, job, now_ms=now_ms)
+        self._job_ended.set()
+
+    def expire(self) -> list[int]:
+        """Take back the jobs whose lease has run out; their numbers."""
+        with self._database.write() as session:
+            expired = jobs.expire(session, now_ms=self._clock.epoch_ms(), rng=self._rng)
+        if expired:
+            self._job_ended.set()
+        return expired
+
+
+def _refuse_other_tokens(curve: Curve, facts: ModelFacts) -> None:
+    known = from_plain(ModelFacts, curve.facts)
+    if (known.tokens, known.prefix_tokens, known.image_size) != (facts.tokens, facts.prefix_tokens, facts.image_size):
+        raise Conflict(
+            f"This model has {facts.tokens} tokens now and had {known.tokens} in an earlier attempt.",
+            "The device's timm has changed in mid-job: cancel the sweep and queue it again.",
+        )
+
+
+def _complete(asked: list[Round], completed: int | None, *, now_ms: int) -> None:
+    if completed is None:
+        return
+    if completed >= len(asked):
+        raise BadRequest(f"Round {completed} was never asked for.", "This is a bug of the agent: please report it.")
+    if asked[completed].completed_ms is None:
+        asked[completed].completed_ms = now_ms

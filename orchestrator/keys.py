@@ -1,0 +1,45 @@
+"""Making secrets: keys with a prefix that can be searched for, and join codes that can be typed on a phone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from agent.errors import StateError
+
+OPERATOR_PREFIX = "sfo_"
+# Crockford's base 32: no I, L, O or U to be misread or to spell words.
+CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+OPERATOR_KEY_FILE = "operator.key"
+
+
+def new_operator_key() -> str:
+    """A key of 256 random bits."""
+    return OPERATOR_PREFIX + secrets.token_urlsafe(32)
+
+
+def new_join_code() -> str:
+    """A code of 60 random bits, as ``XXXX-XXXX-XXXX``: it is good once, and for 60 minutes."""
+    return "-".join("".join(secrets.choice(CODE_ALPHABET) for _ in range(4)) for _ in range(3))
+
+
+def read_operator_key(orchestrator_home: Path) -> str | None:
+    """The operator's key in the state directory, or None."""
+    path = orchestrator_home / OPERATOR_KEY_FILE
+    try:
+        return path.read_text(encoding="ascii").strip() or None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise StateError(f"{path} cannot be read: {error}.", "Run as the user who started the orchestrator.") from None
+
+
+def write_operator_key(orchestrator_home: Path, key: str) -> None:
+    """Keep the operator's key, readable by its owner alone from the first moment on."""
+    path = orchestrator_home / OPERATOR_KEY_FILE
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key + "\n")
+        file.flush()
+        os.fsync(file.fileno())

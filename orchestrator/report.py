@@ -1,0 +1,209 @@
+"""A curve in words for a terminal of 80 columns: headline, sketch, steps, sweet spots, recommendation, doubts."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from orchestrator.analysis.analyse import Analysis
+from orchestrator.analysis.curve import Curve, Point
+from orchestrator.analysis.recommendation import Recommendation
+from orchestrator.analysis.steps import Step, StepsFound
+from orchestrator.analysis.sweet_spots import SweetSpot, SweetSpotKind
+
+WIDTH = 80
+MOST_ROWS = 16
+"""Rows of one table; a sawtooth over 4,096 counts has hundreds of steps."""
+
+PLOT_COLUMNS = 66
+PLOT_ROWS = 11
+BLANK_BRAILLE = 0x2800
+BRAILLE_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""The bit of each dot of a braille character, rows from the top, columns from the left (Unicode 15, section 21.1)."""
+
+
+def curve_table(analysis: Analysis, *, title: str, unicode: bool = True) -> str:
+    """The whole report on ``analysis``, without a newline at the end.
+
+    Args:
+        analysis: what to report.
+        title: the model, its workload and the device, in one line.
+        unicode: false for a terminal that shows ASCII alone.
+    """
+    parts = [
+        headline(analysis.curve, title=title),
+        sketch(analysis, unicode=unicode),
+        steps_table(analysis.steps),
+        sweet_spots_table(analysis.sweet_spots),
+        recommendation_table(analysis.recommendation),
+        doubts_list(analysis.curve),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def milliseconds(latency_ns: float) -> str:
+    """``latency_ns`` in ms with about four digits, such as "17.23 ms"."""
+    return f"{_ms(latency_ns)} ms"
+
+
+def _ms(latency_ns: float) -> str:
+    value = latency_ns / 1e6
+    decimals = 4 if abs(value) < 1 else 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1
+    return f"{value:.{decimals}f}"
+
+
+def headline(curve: Curve, *, title: str) -> str:
+    """Title, latency of the most tokens measured with its 95 % interval, and how many readings it all rests on."""
+    lines = [*textwrap.wrap(title, WIDTH), "=" * min(len(title), WIDTH)]
+    full = curve.full
+    if full is None:
+        lines.append("No reading was accepted, so there is no curve.")
+    else:
+        interval = f"{_ms(full.low_ns)} to {_ms(full.high_ns)}"
+        lines.append(f"all {full.tokens} tokens: {milliseconds(full.latency_ns)}  (95 % interval {interval})")
+    total = curve.readings + curve.rejected
+    share = curve.rejected / total if total else 0
+    lines.append(
+        f"{curve.readings:,} readings at {len(curve.points):,} token counts in {len(curve.factors):,} passes; "
+        f"{share:.1%} rejected"
+    )
+    return "\n".join(lines)
+
+
+def sketch(analysis: Analysis, *, unicode: bool = True) -> str:
+    """The curve in characters, latency from zero up, steps marked below; nothing for fewer than three points."""
+    points = analysis.curve.points
+    if len(points) < 3:
+        return ""
+    rows = _braille(points) if unicode else _asterisks(points)
+    top = max(point.latency_ns for point in points)
+    labels = {0: f"{_ms(top)} ms", len(rows) // 2: _ms(top / 2), len(rows) - 1: "0"}
+    drawn = [f"{labels.get(index, ''):>10} {'│' if unicode else '|'}{row}" for index, row in enumerate(rows)]
+    marks = [" "] * PLOT_COLUMNS
+    for step in analysis.steps.steps:
+        marks[int(_share(step.next_tokens, points) * (PLOT_COLUMNS - 1))] = "^"
+    first, last = str(points[0].tokens), str(points[-1].tokens)
+    axis = f"{first}{'tokens':^{PLOT_COLUMNS - len(first) - len(last)}}{last}"
+    under = [f"{'steps' if analysis.steps.steps else '':>10}  {''.join(marks)}".rstrip(), f"{'':>12}{axis}"]
+    return "\n".join(line.rstrip() for line in (*drawn, *under) if line.strip())
+
+
+def _share(tokens: int, points: Sequence[Point]) -> float:
+    """Where ``tokens`` lies between the fewest and the most measured, 0 to 1."""
+    return (tokens - points[0].tokens) / (points[-1].tokens - points[0].tokens)
+
+
+def _dots(points: Sequence[Point], columns: int, rows: int) -> set[tuple[int, int]]:
+    """The (row, column) of each point on a grid, row 0 at the top, which is the largest latency."""
+    top = max(point.latency_ns for point in points)
+    return {
+        (
+            rows - 1 - int(point.latency_ns / top * (rows - 1) + 0.5),
+            int(_share(point.tokens, points) * (columns - 1) + 0.5),
+        )
+        for point in points
+    }
+
+
+def _braille(points: Sequence[Point]) -> list[str]:
+    cells = [[BLANK_BRAILLE] * PLOT_COLUMNS for _ in range(PLOT_ROWS)]
+    for row, column in _dots(points, 2 * PLOT_COLUMNS, 4 * PLOT_ROWS):
+        cells[row // 4][column // 2] |= BRAILLE_DOTS[row % 4][column % 2]
+    return ["".join(" " if cell == BLANK_BRAILLE else chr(cell) for cell in row) for row in cells]
+
+
+def _asterisks(points: Sequence[Point]) -> list[str]:
+    dots = _dots(points, PLOT_COLUMNS, PLOT_ROWS)
+    return [
+        "".join("*" if (row, column) in dots else " " for column in range(PLOT_COLUMNS)) for row in range(PLOT_ROWS)
+    ]
+
+
+def steps_table(found: StepsFound) -> str:
+    """The steps, the largest where there are too many to show, and what the search for them came to."""
+    shown = sorted(found.steps, key=lambda step: abs(step.z), reverse=True)[:MOST_ROWS]
+    rows = [_step_row(step) for step in sorted(shown, key=lambda step: step.after_tokens)]
+    lines = ["Steps: where one more token makes latency jump"]
+    if rows:
+        headers = ("after", "change", "change", "95 % interval", "z", "")
+        align = ("right", "right", "right", "right", "right", "left")
+        lines.append(tabulate(rows, headers, tablefmt="simple", colalign=align, disable_numparse=True))
+    lines += _more(len(found.steps), "the clearest")
+    return "\n".join([*lines, *textwrap.wrap(found.explanation, WIDTH)])
+
+
+def _step_row(step: Step) -> tuple[str, ...]:
+    interval = f"{step.interval_low_ns / 1e6:+.3f} to {step.interval_high_ns / 1e6:+.3f} ms"
+    state = "confirmed" if step.confirmed else "candidate"
+    gap = "" if step.next_tokens == step.after_tokens + 1 else f", next measured {step.next_tokens}"
+    change = f"{step.change_ns / 1e6:+.3f} ms"
+    return str(step.after_tokens), change, f"{step.change_percent:+.1f} %", interval, f"{step.z:+.1f}", state + gap
+
+
+def _more(total: int, which: str) -> list[str]:
+    return [f"... {which} {MOST_ROWS} of {total:,}"] if total > MOST_ROWS else []
+
+
+KIND_WORDS = {
+    SweetSpotKind.FULL: "the most tokens measured",
+    SweetSpotKind.BELOW_RISE: "one more token is dearer",
+    SweetSpotKind.PAST_DROP: "one token fewer is dearer",
+    SweetSpotKind.DIP: "faster than its neighbours",
+    SweetSpotKind.SLOPE: "a level on a slope",
+}
+
+
+def sweet_spots_table(spots: Sequence[SweetSpot]) -> str:
+    """The sweet spots at edges and dips in a table, those on slopes, which come in crowds, in a line."""
+    if not spots:
+        return ""
+    sharp = [spot for spot in reversed(spots) if spot.kind is not SweetSpotKind.SLOPE]
+    rows = [
+        (str(spot.tokens), milliseconds(spot.latency_ns), f"{spot.saves_percent:.1f} %", KIND_WORDS[spot.kind])
+        for spot in sharp[:MOST_ROWS]
+    ]
+    headers = ("tokens", "latency", "saves", "")
+    align = ("right", "right", "right", "left")
+    lines = ["Sweet spots: token counts that no larger count matches in latency"]
+    lines.append(tabulate(rows, headers, tablefmt="simple", colalign=align, disable_numparse=True))
+    lines += _more(len(sharp), "the largest")
+    slope = [str(spot.tokens) for spot in reversed(spots) if spot.kind is SweetSpotKind.SLOPE]
+    if slope:
+        more = f" and {len(slope) - 24} more" if len(slope) > 24 else ""
+        lines += textwrap.wrap(f"on slopes: {', '.join(slope[:24])}{more}", WIDTH)
+    return "\n".join(lines)
+
+
+def recommendation_table(recommendation: Recommendation) -> str:
+    """The choices, best saving for each token removed first, and the note that belongs to them."""
+    rows = [
+        (
+            str(choice.tokens),
+            str(choice.removed),
+            milliseconds(choice.latency_ns),
+            f"{choice.saves_percent:.1f} %",
+            f"{choice.saves_low_percent:.1f} to {choice.saves_high_percent:.1f}",
+            "\n".join(textwrap.wrap(choice.reason, 26)),
+        )
+        for choice in recommendation.choices
+    ]
+    verified = any(choice.verified for choice in recommendation.choices)
+    lines = [f"Recommended{'' if verified else ' (unverified)'}: prune once, to this many tokens"]
+    if rows:
+        headers = ("tokens", "removed", "latency", "saves", "95 %", "why")
+        align = ("right", "right", "right", "right", "right", "left")
+        lines.append(tabulate(rows, headers, tablefmt="simple", colalign=align, disable_numparse=True))
+    return "\n".join([*lines, *textwrap.wrap(recommendation.note, WIDTH)])
+
+
+def doubts_list(curve: Curve) -> str:
+    """The doubts with their evidence, or nothing where there are none."""
+    if not curve.doubts:
+        return ""
+    lines = ["Doubts"]
+    for doubt in curve.doubts:
+        text = f"{doubt.reason.value}: {doubt.evidence}"
+        lines += textwrap.wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ")
+    return "\n".join(lines)

@@ -1,0 +1,173 @@
+"""The store of readings, curves and results of analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from agent.wire.codec import encode, from_plain, to_plain
+from agent.wire.conditions import Doubt
+from agent.wire.readings import Batch
+from orchestrator.analysis.analyse import METHOD, METHOD_VERSION, Analysis
+from orchestrator.analysis.passes import PassReadings
+from orchestrator.curves import blob
+from orchestrator.curves.blob import StoredPass
+from orchestrator.errors import Conflict, NotFound
+from orchestrator.storage.tables import AnalysisResult, Attempt, Curve, Job, Pass, ReadingBatch
+
+
+def take_in(session: Session, *, device_id: int, job_id: int, batch: Batch, now_ms: int) -> int:
+    """Keep the readings of ``batch``, whatever became of the lease; how many readings it holds.
+
+    The same batch may come any number of times and counts once.
+
+    Raises:
+        NotFound: this device never had an attempt of that number at that job, or had not said what it loaded.
+        Conflict: other readings stand under the same key already; they stay as they are.
+    """
+    _refuse_foreign(session, device_id=device_id, job_id=job_id, fence=batch.fence)
+    curve = session.scalar(sa.select(Curve).where(Curve.job_id == job_id).with_for_update())
+    if curve is None:
+        raise NotFound(f"Job {job_id} has no curve yet.", "Ask for its first round before posting readings.")
+    content = blob.sha256(encode(batch))
+    known = session.scalar(
+        sa.select(Pass.content_sha256).where(
+            Pass.job_id == job_id, Pass.fence == batch.fence, Pass.round == batch.round, Pass.number == batch.number
+        )
+    )
+    if known is None:
+        _add(session, curve, batch, content, now_ms)
+    elif known != content:
+        raise Conflict(
+            f"Pass {batch.number} of round {batch.round} of job {job_id} (lease {batch.fence}) holds other readings.",
+            "Readings are never rewritten. This is a bug of the agent: please report it; the spool may drop the batch.",
+        )
+    return len(batch.readings)
+
+
+def _refuse_foreign(session: Session, *, device_id: int, job_id: int, fence: int) -> None:
+    attempt = session.scalar(
+        sa.select(Attempt.fence)
+        .join(Job, Job.id == Attempt.job_id)
+        .where(Job.id == job_id, Job.device_id == device_id, Attempt.fence == fence)
+    )
+    if attempt is None:
+        raise NotFound(
+            f"This device has no lease {fence} on a job {job_id}.",
+            "Post readings under the lease they were measured in.",
+        )
+
+
+def _add(session: Session, curve: Curve, batch: Batch, content: str, now_ms: int) -> None:
+    accepted = sum(reading.rejected is None for reading in batch.readings)
+    row = Pass(
+        job_id=curve.job_id,
+        fence=batch.fence,
+        round=batch.round,
+        number=batch.number,
+        complete=batch.complete,
+        started_ms=batch.started_ms,
+        received_ms=now_ms,
+        conditions_before=to_plain(batch.before),
+        conditions_after=to_plain(batch.after),
+        doubts=[to_plain(doubt) for doubt in batch.doubts],
+        readings=len(batch.readings),
+        accepted=accepted,
+        content_sha256=content,
+    )
+    session.add(row)
+    session.flush()
+    session.add(ReadingBatch(pass_id=row.id, format=blob.FORMAT, blob=blob.pack([StoredPass.of(batch)])))
+    curve.readings += len(batch.readings)
+    curve.accepted += accepted
+    session.flush()
+
+
+def passes_of(session: Session, curve: Curve) -> list[StoredPass]:
+    """Every pass of ``curve``, sealed or not, in the order of its key."""
+    passes = [] if curve.blob is None else blob.unpack(curve.blob)
+    loose = session.scalars(
+        sa.select(ReadingBatch.blob).join(Pass, Pass.id == ReadingBatch.pass_id).where(Pass.job_id == curve.job_id)
+    )
+    for batch in loose:
+        passes += blob.unpack(batch)
+    return sorted(passes, key=lambda one: (one.round, one.fence, one.number))
+
+
+def analysable(session: Session, curve: Curve) -> list[PassReadings]:
+    """Every pass of ``curve`` as the analysis takes it, with the doubts that the device noted."""
+    doubts = {
+        (one.round, one.fence, one.number): tuple(from_plain(Doubt, doubt) for doubt in one.doubts)
+        for one in session.scalars(sa.select(Pass).where(Pass.job_id == curve.job_id))
+    }
+    return [one.for_analysis(doubts[one.round, one.fence, one.number]) for one in passes_of(session, curve)]
+
+
+def seal(session: Session, curve: Curve, *, now_ms: int) -> None:
+    """Put all readings of ``curve`` into its one blob; the batches they came in are dropped in the same transaction."""
+    passes = passes_of(session, curve)
+    if not passes:
+        return
+    curve.blob = blob.pack(passes)
+    curve.blob_sha256 = blob.sha256(curve.blob)
+    curve.format = blob.FORMAT
+    curve.sealed_ms = now_ms
+    sealed = sa.select(Pass.id).where(Pass.job_id == curve.job_id)
+    session.execute(sa.delete(ReadingBatch).where(ReadingBatch.pass_id.in_(sealed)))
+    session.flush()
+
+
+def complete_passes(session: Session, job_id: int, round_number: int) -> int:
+    """How many passes of a round are stored whole, over all attempts."""
+    count = sa.select(sa.func.count()).where(Pass.job_id == job_id, Pass.round == round_number, Pass.complete)
+    return session.scalar(count) or 0
+
+
+def to_seal(session: Session) -> Sequence[Curve]:
+    """Curves of ended jobs with readings that are not in their blob."""
+    loose = sa.select(Pass.job_id).join(ReadingBatch, ReadingBatch.pass_id == Pass.id)
+    return session.scalars(
+        sa.select(Curve).join(Job, Job.id == Curve.job_id).where(Job.ended_ms.is_not(None), Job.id.in_(loose))
+    ).all()
+
+
+def to_analyse(session: Session) -> list[int]:
+    """The numbers of sealed curves whose readings this version of the method has not seen."""
+    seen = sa.select(AnalysisResult.id).where(
+        AnalysisResult.curve_id == Curve.id,
+        AnalysisResult.blob_sha256 == Curve.blob_sha256,
+        AnalysisResult.method == METHOD,
+        AnalysisResult.method_version == METHOD_VERSION,
+    )
+    return list(session.scalars(sa.select(Curve.id).where(Curve.blob.is_not(None), ~seen.exists()).order_by(Curve.id)))
+
+
+def keep_analysis(session: Session, curve_id: int, blob_sha256: str, analysis: Analysis, *, now_ms: int) -> None:
+    """Keep what the analysis made of the readings with that hash; twice is once."""
+    if find_analysis(session, curve_id, blob_sha256) is None:
+        session.add(
+            AnalysisResult(
+                curve_id=curve_id,
+                method=analysis.method,
+                method_version=analysis.method_version,
+                blob_sha256=blob_sha256,
+                computed_ms=now_ms,
+                result=to_plain(analysis),
+            )
+        )
+        session.flush()
+
+
+def find_analysis(session: Session, curve_id: int, blob_sha256: str) -> Analysis | None:
+    """What this version of the method made of the readings with that hash, if it has seen them."""
+    result = session.scalar(
+        sa.select(AnalysisResult.result).where(
+            AnalysisResult.curve_id == curve_id,
+            AnalysisResult.blob_sha256 == blob_sha256,
+            AnalysisResult.method == METHOD,
+            AnalysisResult.method_version == METHOD_VERSION,
+        )
+    )
+    return None if result is None else from_plain(Analysis, result)

@@ -1,0 +1,267 @@
+"""The store of sweeps and jobs: leases, heartbeats, rounds and endings, each one transaction."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from agent.wire.codec import from_plain, to_plain
+from agent.wire.jobs import Failure, ModelFacts, Progress, Task, Workload
+from agent.wire.jobs import Round as RoundRequested
+from orchestrator.analysis.planning import Plan
+from orchestrator.errors import LeaseLost, NotFound
+from orchestrator.jobs import endings
+from orchestrator.jobs.states import MOVES, AttemptEnding, JobState
+from orchestrator.storage.tables import Attempt, Curve, Job, Round, Sweep
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedJob:
+    """A job in the hands of a device."""
+
+    job_id: int
+    fence: int
+    task: Task
+    model: str
+    workload: Workload
+
+
+def create_sweep(
+    session: Session,
+    *,
+    models: Sequence[str],
+    workloads: Sequence[Workload],
+    device_ids: Sequence[int],
+    plan: Plan,
+    priority: int,
+    key_id: int,
+    now_ms: int,
+) -> int:
+    """The number of a new sweep, one queued job for each model, workload and device, in that order."""
+    sweep = Sweep(plan=to_plain(plan), priority=priority, created_by=key_id, created_ms=now_ms)
+    session.add(sweep)
+    session.flush()
+    for model in models:
+        for workload in workloads:
+            for device_id in device_ids:
+                session.add(_queued_job(sweep, model, workload, device_id))
+                # one by one, so that job numbers follow the order asked for
+                session.flush()
+    return sweep.id
+
+
+def _queued_job(sweep: Sweep, model: str, workload: Workload, device_id: int) -> Job:
+    return Job(
+        sweep_id=sweep.id,
+        device_id=device_id,
+        task=Task.SWEEP.value,
+        model=model,
+        workload=to_plain(workload),
+        priority=sweep.priority,
+        state=JobState.QUEUED.value,
+        fence=0,
+        strikes=0,
+        not_before_ms=0,
+        created_ms=sweep.created_ms,
+    )
+
+
+def lease(
+    session: Session, *, device_id: int, claim: str, now_ms: int, lease_ms: int, rng: random.Random
+) -> LeasedJob | None:
+    """The job that ``device_id`` shall work on, or None.
+
+    - A device holds one lease at most.
+    - The same claim gets the same lease again, renewed.
+    - A new claim while a lease is held means that the agent was restarted: the attempt ends, and the job is leased
+      again under a new fence, unless it was cancelled or has had its last attempt.
+    - Otherwise the queued job of highest priority, then of lowest number, whose time has come.
+    """
+    held = session.scalar(
+        sa.select(Job).where(Job.device_id == device_id, Job.state == JobState.LEASED.value).with_for_update()
+    )
+    if held is not None:
+        attempt = session.get_one(Attempt, (held.id, held.fence))
+        if attempt.claim == claim:
+            held.lease_until_ms = now_ms + lease_ms
+            return _leased(held)
+        _end_badly(session, held, AttemptEnding.RESTARTED, endings.restarted(), now_ms=now_ms, rng=rng)
+        if held.state == JobState.QUEUED.value:
+            # The device is here and asks: its own job need not wait.
+            return _begin_attempt(session, held, claim, now_ms, lease_ms)
+    job = session.scalar(
+        sa.select(Job)
+        .where(Job.device_id == device_id, Job.state == JobState.QUEUED.value, Job.not_before_ms <= now_ms)
+        .order_by(Job.priority.desc(), Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return None if job is None else _begin_attempt(session, job, claim, now_ms, lease_ms)
+
+
+def _begin_attempt(session: Session, job: Job, claim: str, now_ms: int, lease_ms: int) -> LeasedJob:
+    _move(job, JobState.LEASED)
+    job.fence += 1
+    job.lease_until_ms = now_ms + lease_ms
+    job.progress = None
+    session.add(Attempt(job_id=job.id, fence=job.fence, claim=claim, started_ms=now_ms))
+    session.flush()
+    return _leased(job)
+
+
+def _leased(job: Job) -> LeasedJob:
+    return LeasedJob(job.id, job.fence, Task(job.task), job.model, from_plain(Workload, job.workload))
+
+
+def heartbeat(
+    session: Session, *, device_id: int, job_id: int, fence: int, progress: Progress | None, now_ms: int, lease_ms: int
+) -> bool:
+    """Renew the lease; whether somebody asked to cancel the job.
+
+    Raises:
+        LeaseLost: the fence is not that of the device's lease on this job.
+        NotFound: the job is not this device's.
+    """
+    job = held_job(session, device_id=device_id, job_id=job_id, fence=fence)
+    job.lease_until_ms = now_ms + lease_ms
+    job.progress = None if progress is None else to_plain(progress)
+    return job.cancel_asked_ms is not None
+
+
+def held_job(session: Session, *, device_id: int, job_id: int, fence: int) -> Job:
+    """The job, locked for writing, on which this device holds the lease ``fence``.
+
+    Raises:
+        LeaseLost: the fence is not that of the device's lease on this job.
+        NotFound: the job is not this device's.
+    """
+    job = session.scalar(sa.select(Job).where(Job.id == job_id, Job.device_id == device_id).with_for_update())
+    if job is None:
+        raise NotFound(f"This device has no job {job_id}.", "Ask for a lease.")
+    if job.state != JobState.LEASED.value or job.fence != fence:
+        raise LeaseLost(
+            f"Lease {fence} on job {job_id} is over: the job is {job.state}, its newest lease {job.fence}.",
+            "Readings are still taken. Stop measuring and ask for a lease.",
+        )
+    return job
+
+
+def note_facts(session: Session, job: Job, facts: ModelFacts, *, now_ms: int) -> Curve:
+    """The curve of ``job``, made when the device first says what it loaded."""
+    curve = session.scalar(sa.select(Curve).where(Curve.job_id == job.id))
+    if curve is None:
+        curve = Curve(job_id=job.id, facts=to_plain(facts), readings=0, accepted=0, created_ms=now_ms)
+        session.add(curve)
+        session.flush()
+    return curve
+
+
+def plan_of(session: Session, job: Job) -> Plan:
+    """How the sweep of ``job`` wants it measured."""
+    return from_plain(Plan, session.get_one(Sweep, job.sweep_id).plan)
+
+
+def rounds_of(session: Session, job: Job) -> list[Round]:
+    """The rounds asked for so far, in order."""
+    return list(session.scalars(sa.select(Round).where(Round.job_id == job.id).order_by(Round.number)))
+
+
+def add_round(session: Session, job: Job, request: RoundRequested, *, now_ms: int) -> None:
+    """Note what the device is asked for next."""
+    session.add(Round(job_id=job.id, number=request.number, request=to_plain(request), created_ms=now_ms))
+    session.flush()
+
+
+def finish(session: Session, job: Job, *, now_ms: int) -> None:
+    """The job is done."""
+    _end_attempt(session, job, AttemptEnding.DONE, None, now_ms)
+    _move(job, JobState.DONE)
+    job.ended_ms = now_ms
+
+
+def fail(session: Session, job: Job, failure: Failure, *, now_ms: int, rng: random.Random) -> None:
+    """The attempt failed: the job is queued for another, or failed."""
+    _end_badly(session, job, AttemptEnding.FAILED, failure, now_ms=now_ms, rng=rng)
+
+
+def cancel_held(session: Session, job: Job, *, now_ms: int) -> None:
+    """The device stopped because the job was cancelled."""
+    _end_attempt(session, job, AttemptEnding.CANCELLED, None, now_ms)
+    _move(job, JobState.CANCELLED)
+    job.ended_ms = now_ms
+
+
+def give_back(session: Session, job: Job, *, now_ms: int) -> None:
+    """The device lets go of the job in good order: it is queued again, at once, and that is no strike."""
+    _end_attempt(session, job, AttemptEnding.GIVEN_BACK, None, now_ms)
+    if job.cancel_asked_ms is not None:
+        _move(job, JobState.CANCELLED)
+        job.ended_ms = now_ms
+    else:
+        _move(job, JobState.QUEUED)
+
+
+def expire(session: Session, *, now_ms: int, rng: random.Random) -> list[int]:
+    """The numbers of the jobs whose lease has run out; each is queued again, failed or cancelled."""
+    overdue = session.scalars(
+        sa.select(Job)
+        .where(Job.state == JobState.LEASED.value, Job.lease_until_ms < now_ms)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for job in overdue:
+        _end_badly(session, job, AttemptEnding.EXPIRED, endings.expired(), now_ms=now_ms, rng=rng)
+    return [job.id for job in overdue]
+
+
+def ask_to_cancel(session: Session, sweep_id: int, *, now_ms: int) -> None:
+    """Cancel a sweep: queued jobs at once, a leased one when its device hears of it.
+
+    Raises:
+        NotFound: there is no such sweep.
+    """
+    if session.get(Sweep, sweep_id) is None:
+        raise NotFound(f"There is no sweep {sweep_id}.", "`stepfarm sweep list` shows the sweeps.")
+    for job in session.scalars(sa.select(Job).where(Job.sweep_id == sweep_id).order_by(Job.id).with_for_update()):
+        if job.state == JobState.QUEUED.value:
+            _move(job, JobState.CANCELLED)
+            job.cancel_asked_ms = job.ended_ms = now_ms
+        elif job.state == JobState.LEASED.value and job.cancel_asked_ms is None:
+            job.cancel_asked_ms = now_ms
+
+
+def _end_badly(
+    session: Session, job: Job, ending: AttemptEnding, failure: Failure, *, now_ms: int, rng: random.Random
+) -> None:
+    _end_attempt(session, job, ending, failure, now_ms)
+    if job.cancel_asked_ms is not None:
+        _move(job, JobState.CANCELLED)
+        job.ended_ms = now_ms
+        return
+    verdict = endings.after_bad_attempt(failure, strikes=job.strikes, now_ms=now_ms, rng=rng)
+    _move(job, verdict.state)
+    job.strikes = verdict.strikes
+    job.not_before_ms = verdict.not_before_ms
+    if verdict.failure is not None:
+        job.failure = to_plain(verdict.failure)
+        job.ended_ms = now_ms
+
+
+def _end_attempt(session: Session, job: Job, ending: AttemptEnding, failure: Failure | None, now_ms: int) -> None:
+    attempt = session.get_one(Attempt, (job.id, job.fence))
+    attempt.ended_ms = now_ms
+    attempt.ending = ending.value
+    attempt.failure = None if failure is None else to_plain(failure)
+
+
+def _move(job: Job, state: JobState) -> None:
+    if state not in MOVES[JobState(job.state)]:
+        raise AssertionError(f"job {job.id}: no move from {job.state} to {state.value}")
+    job.state = state.value
+    job.lease_until_ms = None
