@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import json
 import os
 import platform
@@ -15,7 +14,6 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from pathlib import Path
 
 from agent.client import OrchestratorClient
 from agent.clock import SystemClock
@@ -24,6 +22,7 @@ from agent.device.describe import describe
 from agent.device.doctor import Status, checks
 from agent.errors import Refused, StateError, StepfarmError
 from agent.identity import Identity, enrol, forget, read_identity
+from agent.locking import alone_in
 from agent.loop import Agent
 from agent.spool import Spool
 from agent.wire.codec import to_plain
@@ -74,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _enroll(options: argparse.Namespace, settings: Settings) -> int:
     name = options.name or default_name()
-    with _alone(settings.agent_home):
+    with alone_in(settings.agent_home, program="stepfarm-agent"):
         identity = enrol(settings.agent_home, url=options.url, code=options.code, name=name, description=describe())
     print(f"Enrolled as {identity.name}, device {identity.device_id} of {identity.url}.")
     print("Start measuring with: stepfarm-agent run")
@@ -96,7 +95,7 @@ def _run(_options: argparse.Namespace, settings: Settings) -> int:
         tell=lambda line: print(line, flush=True),
     )
     agent = Agent(tools)
-    with _alone(settings.agent_home), _stopping_on_signals(agent):
+    with alone_in(settings.agent_home, program="stepfarm-agent"), _stopping_on_signals(agent):
         print(f"{identity.name} works for {identity.url}. Ctrl-C stops it; what was measured is kept.", flush=True)
         try:
             agent.run(describe())
@@ -116,25 +115,6 @@ def _identity(settings: Settings) -> Identity:
             "Get a code from the operator (stepfarm enroll-code), then: stepfarm-agent enroll URL --code CODE",
         )
     return identity
-
-
-@contextlib.contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Hold the lock on the agent's state directory."""
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = (home / "lock").open("a")
-    except OSError as error:
-        raise StateError(f"{home} cannot be written: {error.strerror}.", "Set STEPFARM_HOME.") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StateError(
-                f"Another stepfarm-agent works with {home}.",
-                "Stop it first, or set STEPFARM_HOME to another directory.",
-            ) from None
-        yield
 
 
 @contextlib.contextmanager
@@ -185,7 +165,7 @@ def _doctor(options: argparse.Namespace, _settings: Settings) -> int:
 
 
 def _unenroll(options: argparse.Namespace, settings: Settings) -> int:
-    with _alone(settings.agent_home):
+    with alone_in(settings.agent_home, program="stepfarm-agent"):
         waiting = len(Spool(settings.agent_home / "spool").waiting())
         if waiting and not options.force:
             raise StateError(

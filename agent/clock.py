@@ -1,4 +1,4 @@
-"""Time as a parameter. Only ``cli.py`` and ``wiring.py`` (and the measuring child's main) make a clock."""
+"""Time as a parameter. A clock is made only where a program begins: command lines, wiring, the measuring child."""
 
 from __future__ import annotations
 

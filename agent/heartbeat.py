@@ -12,7 +12,7 @@ from agent.client import OrchestratorClient
 from agent.clock import Clock
 from agent.errors import OrchestratorAway, Refused
 from agent.pace import jittered
-from agent.wire.jobs import Heartbeat, Lease, Progress
+from agent.wire.jobs import Heartbeat, Lease
 
 
 class Stopped(Enum):
@@ -52,7 +52,6 @@ class Heart:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="stepfarm-heart", daemon=True)
         self.stopped: Stopped | None = None
-        self.progress: Progress | None = None
 
     def __enter__(self) -> Heart:
         """Begin."""
@@ -77,9 +76,7 @@ class Heart:
     def _one_beat(self) -> Stopped | None:
         sent_ns = self._clock.monotonic_ns()
         try:
-            answer = self._client.heartbeat(
-                self._lease.job_id, Heartbeat(fence=self._lease.fence, progress=self.progress)
-            )
+            answer = self._client.heartbeat(self._lease.job_id, Heartbeat(fence=self._lease.fence))
         except Refused:
             return Stopped.LOST
         except OrchestratorAway:

@@ -12,12 +12,11 @@ from agent.client import OrchestratorClient
 from agent.clock import Clock
 from agent.errors import MeasurementFailed, OrchestratorAway, Refused, StateError
 from agent.heartbeat import Heart, Stopped
-from agent.measure.child_protocol import PassMeasured
 from agent.measure.isolation import MeasurementStopped, MeasuringChild
 from agent.measure.rounds import measure_round
 from agent.pace import back_off
 from agent.spool import Spool
-from agent.wire.jobs import Ending, EndReport, Failure, Lease, ModelFacts, Progress, Round, RoundRequest
+from agent.wire.jobs import Ending, EndReport, Failure, Lease, ModelFacts, Round, RoundRequest
 from agent.wire.readings import Batch
 
 T = TypeVar("T")
@@ -79,7 +78,7 @@ class JobAtWork:
     def _work(self, heart: Heart) -> None:
         job, tell = f"Job {self._lease.job_id}", self._tools.tell
         try:
-            self._measure(heart)
+            self._measure()
             tell(f"{job}: done.")
         except MeasurementFailed as failure:
             tell(f"{job}: failed. {failure}")
@@ -94,20 +93,21 @@ class JobAtWork:
             self._end(Ending.GIVEN_BACK)
             raise
 
-    def _measure(self, heart: Heart) -> None:
+    def _measure(self) -> None:
         facts = self._child.start(self._lease.model, self._lease.workload)
         completed: int | None = None
         while True:
             round_, passes_done = self._next_round(facts, completed)
             if round_ is None:
                 return
-
-            def keep(number: int, one: PassMeasured, round_: Round = round_) -> None:
-                heart.progress = _progress(round_, number + 1)
-                self._keep(round_, number, one)
-
-            heart.progress = _progress(round_, passes_done)
-            measure_round(self._child, round_, passes_done=passes_done, clock=self._tools.clock, keep=keep)
+            measure_round(
+                self._child,
+                round_,
+                passes_done=passes_done,
+                fence=self._lease.fence,
+                clock=self._tools.clock,
+                keep=self._keep,
+            )
             self._until_answered(lambda: self._tools.spool.deliver(self._tools.client))
             completed = round_.number
 
@@ -116,19 +116,8 @@ class JobAtWork:
         answer = self._until_answered(lambda: self._tools.client.next_round(self._lease.job_id, request))
         return answer.round, answer.passes_done
 
-    def _keep(self, round_: Round, number: int, one: PassMeasured) -> None:
+    def _keep(self, batch: Batch) -> None:
         """Spool the pass, then try to hand it over; where nobody answers it waits, and measuring goes on."""
-        batch = Batch(
-            fence=self._lease.fence,
-            round=round_.number,
-            number=number,
-            started_ms=one.started_ms,
-            complete=one.complete,
-            before=one.before,
-            after=one.after,
-            readings=one.readings,
-            doubts=one.doubts,
-        )
         self._tools.spool.put(self._lease.job_id, batch)
         try:
             self._tools.spool.deliver(self._tools.client)
@@ -159,7 +148,3 @@ class JobAtWork:
             self._tools.client.end(self._lease.job_id, report)
         except (OrchestratorAway, Refused) as error:
             self._tools.tell(f"Job {self._lease.job_id}: the orchestrator could not be told. {error}")
-
-
-def _progress(round_: Round, passes_done: int) -> Progress:
-    return Progress(round=round_.number, passes_done=passes_done, passes_planned=round_.max_passes)

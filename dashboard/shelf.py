@@ -45,13 +45,16 @@ class Shelf:
         if kept is not None:
             self._looks.move_to_end(summary)
             return kept
-        view = self.client.curve(summary.id)
-        look = Look(view, self.client.readings(summary.id))
-        if view.sealed:
-            self._looks[view.summary] = look
+        look = self.fresh_look(summary.id)
+        if look.view.sealed:
+            self._looks[look.view.summary] = look
             while len(self._looks) > MOST_KEPT:
                 self._looks.popitem(last=False)
         return look
+
+    def fresh_look(self, curve_id: int) -> Look:
+        """The curve of that number with its readings, asked for anew."""
+        return Look(self.client.curve(curve_id), self.client.readings(curve_id))
 
     def device(self, name: str) -> DeviceView | None:
         """The device of that name."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from agent.errors import OrchestratorAway, Refused, StepfarmError
+from agent.errors import Refused, StepfarmError
 from dashboard import sign_in
-from dashboard.wording import plain
+from dashboard.wording import error_words
 
 
 def tell(error: StepfarmError) -> None:
@@ -14,11 +14,5 @@ def tell(error: StepfarmError) -> None:
     if isinstance(error, Refused) and error.type == "not-signed-in":
         sign_in.sign_out(because=error)
         st.rerun(scope="app")
-    st.error(words(error), icon=":material/error:")
-    if isinstance(error, OrchestratorAway):
-        st.button("Try again", icon=":material/refresh:", key="try-again")
-
-
-def words(error: StepfarmError) -> str:
-    """Message and advice as Markdown."""
-    return f"**{plain(error.message)}**\n\n{plain(error.advice)}"
+    st.error(error_words(error), icon=":material/error:")
+    st.button("Try again", icon=":material/refresh:", key="try-again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 
+from agent.errors import StepfarmError
 from agent.wire.enrolment import DeviceKind
 from agent.wire.jobs import ModelFacts, Workload
 from orchestrator.views import CurveSummary
@@ -69,6 +70,11 @@ def plain(text: str) -> str:
     if len(parts) % 2 == 0:
         return _escaped(" ".join(parts))
     return "`".join(part if index % 2 else _escaped(part) for index, part in enumerate(parts))
+
+
+def error_words(error: StepfarmError) -> str:
+    """What happened and what to do, as Markdown."""
+    return f"**{plain(error.message)}**\n\n{plain(error.advice)}"
 
 
 def _escaped(text: str) -> str:

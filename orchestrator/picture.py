@@ -61,7 +61,7 @@ def _plot(figure: Any, analysis: Analysis, title: str) -> None:
     _draw_choices(axes, analysis)
     axes.set_ylim(bottom=0)
     axes.margins(x=0.02)
-    axes.legend(loc="upper left", frameon=False, labelcolor=INK)
+    axes.legend(loc="upper left", facecolor="white", edgecolor="none", framealpha=0.9, labelcolor=INK)
     if analysis.curve.doubts:
         reasons = ", ".join(dict.fromkeys(doubt.reason.value for doubt in analysis.curve.doubts))
         figure.text(0.99, 0.965, f"doubted: {reasons}", ha="right", va="top", color=RISE, fontsize=9)
@@ -79,7 +79,7 @@ def _draw_curve(axes: Any, analysis: Analysis) -> None:
 
 def _draw_steps(axes: Any, analysis: Analysis) -> None:
     named: set[str] = set()
-    for step in analysis.steps.steps:
+    for index, step in enumerate(analysis.steps.steps):
         rises = step.change_ns > 0
         name = "step up" if rises else "step down"
         at = (step.after_tokens + step.next_tokens) / 2
@@ -88,8 +88,9 @@ def _draw_steps(axes: Any, analysis: Analysis) -> None:
         named.add(name)
         if len(analysis.steps.steps) <= 16:
             text = f" {step.after_tokens}\n {step.change_percent:+.1f} %"
-            at_top = axes.get_xaxis_transform()
-            axes.text(at, 0.03, text, transform=at_top, fontsize=8, color=RISE if rises else DROP, va="bottom")
+            height = 0.03 if index % 2 == 0 else 0.1  # so that neighbours do not overlap
+            along = axes.get_xaxis_transform()
+            axes.text(at, height, text, transform=along, fontsize=8, color=RISE if rises else DROP, va="bottom")
 
 
 def _draw_sweet_spots(axes: Any, analysis: Analysis) -> None:

@@ -54,9 +54,14 @@ def _ms(latency_ns: float) -> str:
     return f"{value:.{decimals}f}"
 
 
+def _wrapped(text: str, width: int = WIDTH) -> list[str]:
+    """``text`` in lines of at most ``width``, no number cut off from its per cent sign."""
+    return [line.replace("\0", " ") for line in textwrap.wrap(text.replace(" %", "\0%"), width)]
+
+
 def headline(curve: Curve, *, title: str) -> str:
     """Title, latency of the most tokens measured with its 95 % interval, and how many readings it all rests on."""
-    lines = [*textwrap.wrap(title, WIDTH), "=" * min(len(title), WIDTH)]
+    lines = [*_wrapped(title), "=" * min(len(title), WIDTH)]
     full = curve.full
     if full is None:
         lines.append("No reading was accepted, so there is no curve.")
@@ -67,7 +72,7 @@ def headline(curve: Curve, *, title: str) -> str:
     share = curve.rejected / total if total else 0
     lines.append(
         f"{curve.readings:,} readings at {len(curve.points):,} token counts in {len(curve.factors):,} passes; "
-        f"{share:.1%} rejected"
+        f"{100 * share:.1f} % rejected"
     )
     return "\n".join(lines)
 
@@ -131,7 +136,7 @@ def steps_table(found: StepsFound) -> str:
         align = ("right", "right", "right", "right", "right", "left")
         lines.append(tabulate(rows, headers, tablefmt="simple", colalign=align, disable_numparse=True))
     lines += _more(len(found.steps), "the clearest")
-    return "\n".join([*lines, *textwrap.wrap(found.explanation, WIDTH)])
+    return "\n".join([*lines, *_wrapped(found.explanation)])
 
 
 def _step_row(step: Step) -> tuple[str, ...]:
@@ -185,7 +190,7 @@ def recommendation_table(recommendation: Recommendation) -> str:
             milliseconds(choice.latency_ns),
             f"{choice.saves_percent:.1f} %",
             f"{choice.saves_low_percent:.1f} to {choice.saves_high_percent:.1f}",
-            "\n".join(textwrap.wrap(choice.reason, 26)),
+            "\n".join(_wrapped(choice.reason, 26)),
         )
         for choice in recommendation.choices
     ]
@@ -195,7 +200,7 @@ def recommendation_table(recommendation: Recommendation) -> str:
         headers = ("tokens", "removed", "latency", "saves", "95 %", "why")
         align = ("right", "right", "right", "right", "right", "left")
         lines.append(tabulate(rows, headers, tablefmt="simple", colalign=align, disable_numparse=True))
-    return "\n".join([*lines, *textwrap.wrap(recommendation.note, WIDTH)])
+    return "\n".join([*lines, *_wrapped(recommendation.note)])
 
 
 def doubts_list(curve: Curve) -> str:

@@ -10,7 +10,7 @@ from agent.wire.codec import Message
 from agent.wire.conditions import Conditions, Doubt
 from agent.wire.enrolment import DeviceDescription, DeviceKind
 from agent.wire.fields import DeviceName, EpochMs, Identifier, Items, Line, ModelName, Ordinal, Range
-from agent.wire.jobs import Failure, ModelFacts, Progress, Task, Workload
+from agent.wire.jobs import Failure, ModelFacts, Task, Workload
 from orchestrator.analysis.analyse import Analysis
 from orchestrator.analysis.planning import Plan
 from orchestrator.jobs.states import JobState
@@ -63,6 +63,15 @@ class SweepRequest(Message):
     devices: Annotated[tuple[DeviceName, ...], Items(1_000, 1)]
     plan: Plan
     priority: Annotated[int, Range(-100, 100)] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress(Message):
+    """How far a job is: whole passes stored of its newest round, of those that the round may take."""
+
+    round: Ordinal
+    passes_done: Ordinal
+    passes_planned: Ordinal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

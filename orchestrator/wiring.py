@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 import threading
+from pathlib import Path
 from types import TracebackType
+
+from sqlalchemy import make_url
 
 from agent.clock import Clock, SystemClock
 from agent.config import Settings
 from orchestrator import keys
 from orchestrator.chores import Chores
 from orchestrator.curves.analyst import Analyser, Analyst
-from orchestrator.errors import StartFailed
+from orchestrator.errors import SchemaMismatch, StartFailed
 from orchestrator.jobs.dispatch import Dispatch
 from orchestrator.roles import Role
 from orchestrator.storage import devices, schema
@@ -21,6 +24,17 @@ from orchestrator.storage.database import Database
 def database_url(settings: Settings) -> str:
     """The database that the settings name: by default SQLite in the state directory."""
     return settings.database_url or f"sqlite:///{settings.orchestrator_home / 'stepfarm.db'}"
+
+
+def refuse_missing_file(settings: Settings) -> None:
+    """Refuse to look into an SQLite database that is not there: looking would make it.
+
+    Raises:
+        SchemaMismatch: there is none.
+    """
+    file = make_url(database_url(settings)).database
+    if settings.database_url is None and file is not None and not Path(file).exists():
+        raise SchemaMismatch(f"There is no database {file} yet.", "Make it: stepfarm db upgrade, or stepfarm up.")
 
 
 def prepare(settings: Settings, clock: Clock) -> str:

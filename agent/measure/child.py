@@ -53,12 +53,10 @@ def take_standard_streams() -> tuple[BinaryIO, BinaryIO]:
 
 def die_with_parent() -> None:
     """Have the kernel end this process with its parent, where it can (Linux). Elsewhere the end of input must do."""
-    if not sys.platform.startswith("linux"):
-        return
     parent = os.getppid()
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    except (OSError, AttributeError):  # a C library without prctl
+    except (OSError, AttributeError):  # no Linux: its C library has no prctl
         return
     if os.getppid() != parent:
         sys.exit(1)

@@ -50,8 +50,6 @@ class ChildProcess:
         self._longest_line = longest_line
         self._unread = bytearray()
         self._last_words = bytearray()
-        self._wake, self._waker = socket.socketpair()
-        self._waker.settimeout(0)
         self._process = subprocess.Popen(
             list(command),
             cwd=cwd,
@@ -64,6 +62,8 @@ class ChildProcess:
         )
         assert self._process.stdin and self._process.stdout and self._process.stderr  # noqa: PT018
         self._stdin, self._stdout, self._stderr = self._process.stdin, self._process.stdout, self._process.stderr
+        self._wake, self._waker = socket.socketpair()
+        self._waker.settimeout(0)
         self._selector = selectors.DefaultSelector()
         for source in (self._stdout, self._stderr, self._wake):
             self._selector.register(source, selectors.EVENT_READ)

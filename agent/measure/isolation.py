@@ -84,18 +84,28 @@ class MeasuringChild:
                 "Use a name that timm.list_models() shows, such as deit_tiny_patch16_224.",
             ) from None
         self.close()
-        self._process = ChildProcess(
-            self._command,
-            cwd=_import_root(),
-            env=os.environ | {"HF_HUB_OFFLINE": "1"},  # a measurement never downloads
-            longest_line=MAX_BODY_BYTES,
-            clock=self._clock,
-        )
+        self._process = self._spawn()
         answer = self._ask(request, deadline_s, "load the model").ready
         if answer is None:
             raise self._nonsense("something else than the model's facts")
         self._facts = answer.facts
         return answer.facts
+
+    def _spawn(self) -> ChildProcess:
+        try:
+            return ChildProcess(
+                self._command,
+                cwd=_import_root(),
+                env=os.environ | {"HF_HUB_OFFLINE": "1"},  # a measurement never downloads
+                longest_line=MAX_BODY_BYTES,
+                clock=self._clock,
+            )
+        except OSError as error:
+            raise MeasurementFailed(
+                FailureReason.INTERNAL,
+                f"the measuring process does not start: {error}",
+                "See whether the device has run out of memory or processes; `stepfarm-agent doctor` tells more.",
+            ) from None
 
     def measure_pass(self, round_: Round, number: int, *, deadline_s: float) -> PassMeasured:
         """Pass ``number`` of the round, measured.

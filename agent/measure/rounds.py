@@ -9,7 +9,7 @@ from agent.measure.child_protocol import PassMeasured
 from agent.measure.isolation import MeasuringChild
 from agent.measure.stopping import round_is_done
 from agent.wire.jobs import Round
-from agent.wire.readings import Reading
+from agent.wire.readings import Batch, Reading
 
 FIRST_PASS_DEADLINE_S = 3_600.0
 PATIENCE = 10.0
@@ -21,13 +21,15 @@ def measure_round(
     round_: Round,
     *,
     passes_done: int,
+    fence: int,
     clock: Clock,
-    keep: Callable[[int, PassMeasured], None],
+    keep: Callable[[Batch], None],
 ) -> None:
     """Measure what is missing of ``round_``, of which ``passes_done`` are stored already.
 
     Args:
-        keep: gets the number and the readings of each pass as soon as it is measured.
+        fence: the number of the attempt that measures.
+        keep: gets the readings of each pass as soon as it is measured.
 
     Raises:
         MeasurementFailed: the child failed; the passes kept so far are good.
@@ -42,6 +44,20 @@ def measure_round(
         pass_began_ns = clock.monotonic_ns()
         one = child.measure_pass(round_, number, deadline_s=deadline_s)
         slowest_s = max(slowest_s, (clock.monotonic_ns() - pass_began_ns) / 1e9)
-        keep(number, one)
+        keep(_batch(one, fence=fence, round_number=round_.number, number=number))
         measured.append(one.readings)
         number += 1
+
+
+def _batch(one: PassMeasured, *, fence: int, round_number: int, number: int) -> Batch:
+    return Batch(
+        fence=fence,
+        round=round_number,
+        number=number,
+        started_ms=one.started_ms,
+        complete=one.complete,
+        before=one.before,
+        after=one.after,
+        readings=one.readings,
+        doubts=one.doubts,
+    )

@@ -17,8 +17,20 @@ def forward_cut(model: VisionTransformer, images: torch.Tensor, kept: torch.Tens
     # Class tokens, registers, position and, with dynamic image sizes, flattening are all this one method's affair.
     x = model._pos_embed(x)  # noqa: SLF001
     x = model.norm_pre(x)
-    x = x.index_select(1, kept)
+    x = gather_tokens(x, kept)
     x = model.blocks(x)
     x = model.norm(x)
     logits: torch.Tensor = model.forward_head(x)
     return logits
+
+
+def gather_tokens(x: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """The ``kept`` tokens of ``x``, shape (batch, n, features), laid out in memory as ``x`` is.
+
+    Without a prefix to concatenate, the patch embedding hands on a transposed view, and the blocks keep that layout to
+    the end. Sums run in its order, so another layout would be another computation with other last bits.
+    """
+    transposed = x.transpose(1, 2)
+    if transposed.is_contiguous() and not x.is_contiguous():
+        return transposed.index_select(2, kept).transpose(1, 2)
+    return x.index_select(1, kept)

@@ -157,20 +157,10 @@ class LeaseAnswer(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress(Message):
-    """How far the job is in its round."""
-
-    round: Ordinal
-    passes_done: Ordinal
-    passes_planned: Ordinal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat(Message):
     """The device is alive and still wants its lease."""
 
     fence: Fence
-    progress: Progress | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

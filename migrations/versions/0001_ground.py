@@ -87,7 +87,6 @@ def upgrade() -> None:
         sa.Column("not_before_ms", sa.BigInteger(), nullable=False),
         sa.Column("lease_until_ms", sa.BigInteger(), nullable=True),
         sa.Column("cancel_asked_ms", sa.BigInteger(), nullable=True),
-        sa.Column("progress", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("failure", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("ended_ms", sa.BigInteger(), nullable=True),

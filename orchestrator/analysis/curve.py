@@ -176,8 +176,8 @@ def _contended(factors: Sequence[PassFactor]) -> Iterable[Doubt]:
     if total and rejected > MOST_REJECTED * total:
         yield Doubt(
             reason=DoubtReason.CONTENDED,
-            evidence=f"{rejected} of {total} readings ({rejected / total:.0%}) were rejected, because other work held "
-            f"the processor; up to {MOST_REJECTED:.0%} is usual",
+            evidence=f"{rejected} of {total} readings ({100 * rejected / total:.0f} %) were rejected, because other "
+            f"work held the processor; up to {100 * MOST_REJECTED:.0f} % is usual",
         )
 
 
@@ -202,12 +202,13 @@ def _unsteady(factors: Sequence[PassFactor]) -> Iterable[Doubt]:
     if not off:
         return
     worst = max(off, key=lambda factor: abs(factor.factor - 1))
+    off_percent = 100 * abs(worst.factor - 1)
     direction = "slower" if worst.factor > 1 else "faster"
     verb = "was" if len(off) == 1 else "were"
     yield Doubt(
         reason=DoubtReason.UNSTEADY,
-        evidence=f"{len(off)} of {len(factors)} passes {verb} more than {STEADY_WITHIN:.0%} off the usual speed; "
-        f"pass {worst.number} of round {worst.round} was {abs(worst.factor - 1):.1%} {direction} at all its counts",
+        evidence=f"{len(off)} of {len(factors)} passes {verb} more than {100 * STEADY_WITHIN:.0f} % off the usual "
+        f"speed; pass {worst.number} of round {worst.round} was {off_percent:.1f} % {direction} at all its counts",
     )
 
 

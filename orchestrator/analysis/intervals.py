@@ -17,6 +17,9 @@ SMALLEST_ERROR = 0.001
 Passes that happen to agree would otherwise get a weight without limit.
 """
 
+CLOCK_NS = 0.5
+"""Readings are whole nanoseconds, so no point is believed to better than half of one."""
+
 POOLED_WEIGHT = 6.0
 """The error of all points together counts as much as seven passes at the point itself."""
 
@@ -76,7 +79,7 @@ def _pooled_errors(values: Floats, latency_ns: Floats, repeats: Floats, drawn_er
     # A bootstrap of k values sees (k - 1) / k of their variance.
     own = np.square(drawn_error / latency_ns) * repeats / np.maximum(freedom, 1)
     variance = (POOLED_WEIGHT * np.square(pooled) + freedom * own) / (POOLED_WEIGHT + freedom)
-    error: Floats = latency_ns * np.maximum(np.sqrt(variance), SMALLEST_ERROR)
+    error: Floats = np.maximum(latency_ns * np.maximum(np.sqrt(variance), SMALLEST_ERROR), CLOCK_NS)
     return error
 
 

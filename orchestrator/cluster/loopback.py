@@ -6,6 +6,7 @@ written into its code. The hook here runs when a Ray worker starts and binds tha
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 HOOK = "orchestrator.cluster.loopback.bind_to_loopback"
@@ -26,9 +27,8 @@ ENVIRONMENT = {
 
 def bind_to_loopback() -> None:
     """Make Serve's replicas in this worker listen on 127.0.0.1 alone."""
-    from ray.serve._private import replica
-
-    bind: Any = replica.add_port_to_grpc_server
+    replica: Any = importlib.import_module("ray.serve._private.replica")
+    bind = replica.add_port_to_grpc_server
 
     def bind_here(server: Any, address: str) -> Any:
         return bind(server, HERE if address == EVERYWHERE else address)

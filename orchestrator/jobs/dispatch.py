@@ -85,7 +85,6 @@ class Dispatch:
                 device_id=device_id,
                 job_id=job_id,
                 fence=heartbeat.fence,
-                progress=heartbeat.progress,
                 now_ms=now_ms,
                 lease_ms=int(LEASE_S * 1_000),
             )

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from agent.wire.codec import from_plain, to_plain
-from agent.wire.jobs import Failure, ModelFacts, Progress, Task, Workload
+from agent.wire.jobs import Failure, ModelFacts, Task, Workload
 from agent.wire.jobs import Round as RoundRequested
 from orchestrator.analysis.planning import Plan
 from orchestrator.errors import LeaseLost, NotFound
@@ -110,7 +110,6 @@ def _begin_attempt(session: Session, job: Job, claim: str, now_ms: int, lease_ms
     _move(job, JobState.LEASED)
     job.fence += 1
     job.lease_until_ms = now_ms + lease_ms
-    job.progress = None
     session.add(Attempt(job_id=job.id, fence=job.fence, claim=claim, started_ms=now_ms))
     session.flush()
     return _leased(job)
@@ -120,9 +119,7 @@ def _leased(job: Job) -> LeasedJob:
     return LeasedJob(job.id, job.fence, Task(job.task), job.model, from_plain(Workload, job.workload))
 
 
-def heartbeat(
-    session: Session, *, device_id: int, job_id: int, fence: int, progress: Progress | None, now_ms: int, lease_ms: int
-) -> bool:
+def heartbeat(session: Session, *, device_id: int, job_id: int, fence: int, now_ms: int, lease_ms: int) -> bool:
     """Renew the lease; whether somebody asked to cancel the job.
 
     Raises:
@@ -131,7 +128,6 @@ def heartbeat(
     """
     job = held_job(session, device_id=device_id, job_id=job_id, fence=fence)
     job.lease_until_ms = now_ms + lease_ms
-    job.progress = None if progress is None else to_plain(progress)
     return job.cancel_asked_ms is not None
 
 

@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 from agent.wire.codec import from_plain
 from agent.wire.conditions import Conditions, Doubt
 from agent.wire.enrolment import DeviceDescription, DeviceKind
-from agent.wire.jobs import Failure, ModelFacts, Progress, Task, Workload
+from agent.wire.jobs import Failure, ModelFacts, Task, Workload
+from agent.wire.jobs import Round as RoundRequested
 from orchestrator.analysis.analyse import Analysis, analyse
 from orchestrator.analysis.planning import Plan
 from orchestrator.errors import NotFound
 from orchestrator.jobs.states import JobState
 from orchestrator.storage import curves
-from orchestrator.storage.tables import Curve, Device, Job, Pass, Sweep
+from orchestrator.storage.tables import Curve, Device, Job, Pass, Round, Sweep
 from orchestrator.views import (
     CurveSummary,
     CurveView,
@@ -24,6 +25,7 @@ from orchestrator.views import (
     DeviceView,
     JobView,
     PassView,
+    Progress,
     ReadingsView,
     SweepView,
 )
@@ -89,7 +91,8 @@ def _with_jobs(session: Session, rows: Sequence[Sweep]) -> tuple[SweepView, ...]
         .where(Job.sweep_id.in_([row.id for row in rows]))
         .order_by(Job.id)
     ).all()
-    views = [_job(job, device, curve_id) for job, device, curve_id in found]
+    progress = _progress(session, [job.id for job, _, _ in found])
+    views = [_job(job, device, curve_id, progress.get(job.id)) for job, device, curve_id in found]
     return tuple(
         SweepView(
             id=row.id,
@@ -102,7 +105,23 @@ def _with_jobs(session: Session, rows: Sequence[Sweep]) -> tuple[SweepView, ...]
     )
 
 
-def _job(job: Job, device: str, curve_id: int | None) -> JobView:
+def _progress(session: Session, job_ids: Sequence[int]) -> dict[int, Progress]:
+    newest = sa.select(Round.job_id, sa.func.max(Round.number).label("number")).group_by(Round.job_id).subquery()
+    rows = session.execute(
+        sa.select(Round.job_id, Round.number, Round.request, sa.func.count(Pass.id))
+        .join(newest, sa.and_(newest.c.job_id == Round.job_id, newest.c.number == Round.number))
+        .outerjoin(Pass, sa.and_(Pass.job_id == Round.job_id, Pass.round == Round.number, Pass.complete))
+        .where(Round.job_id.in_(job_ids))
+        # A round is grouped by its key: PostgreSQL does not compare JSON.
+        .group_by(Round.job_id, Round.number)
+    ).all()
+    return {
+        job_id: Progress(round=number, passes_done=done, passes_planned=from_plain(RoundRequested, request).max_passes)
+        for job_id, number, request, done in rows
+    }
+
+
+def _job(job: Job, device: str, curve_id: int | None, progress: Progress | None) -> JobView:
     return JobView(
         id=job.id,
         sweep_id=job.sweep_id,
@@ -112,7 +131,7 @@ def _job(job: Job, device: str, curve_id: int | None) -> JobView:
         workload=from_plain(Workload, job.workload),
         state=JobState(job.state),
         attempts=job.fence,
-        progress=None if job.progress is None else from_plain(Progress, job.progress),
+        progress=progress,
         failure=None if job.failure is None else from_plain(Failure, job.failure),
         curve_id=curve_id,
         created_ms=job.created_ms,

@@ -152,7 +152,6 @@ class Job(Table):
     not_before_ms: Mapped[int]
     lease_until_ms: Mapped[int | None]
     cancel_asked_ms: Mapped[int | None]
-    progress: Mapped[dict[str, Any] | None] = mapped_column(PlainJson)
     failure: Mapped[dict[str, Any] | None] = mapped_column(PlainJson)
     created_ms: Mapped[int]
     ended_ms: Mapped[int | None]

@@ -49,8 +49,8 @@ def test_a_child_that_is_killed_in_mid_pass_is_a_typed_failure() -> None:
 
 
 def test_a_model_that_timm_does_not_know_is_told_with_the_names_that_are_close() -> None:
-    with MeasuringChild(clock=SystemClock()) as child:
-        with pytest.raises(MeasurementFailed, match="test_vitt") as failed:
-            child.start("test_vitt", Workload())
+    child = MeasuringChild(clock=SystemClock())
+    with child, pytest.raises(MeasurementFailed, match="test_vitt") as failed:
+        child.start("test_vitt", Workload())
     assert failed.value.reason is FailureReason.MODEL_UNKNOWN
     assert "test_vit" in failed.value.advice

@@ -102,10 +102,16 @@ def test_a_cancel_before_a_pass_stops_it_too() -> None:
 
 
 def test_a_name_that_timm_would_fetch_from_elsewhere_starts_no_child() -> None:
-    with MeasuringChild(clock=SystemClock(), command=["/nonexistent"]) as child:
-        with pytest.raises(MeasurementFailed) as failed:
-            child.start("hf-hub:somebody/something", Workload())
+    child = MeasuringChild(clock=SystemClock(), command=["/nonexistent"])
+    with child, pytest.raises(MeasurementFailed) as failed:
+        child.start("hf-hub:somebody/something", Workload())
     assert failed.value.reason is FailureReason.MODEL_UNKNOWN
+
+
+def test_a_child_that_cannot_be_started_is_a_failure_too() -> None:
+    child = MeasuringChild(clock=SystemClock(), command=["/nonexistent"])
+    with child, pytest.raises(MeasurementFailed, match="does not start"):
+        child.start("test_vit", Workload())
 
 
 def test_closing_ends_the_childs_own_children(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -63,7 +64,7 @@ def test_a_reading_is_exactly_the_time_of_its_call() -> None:
 def test_positions_are_consecutive_and_starts_ascend() -> None:
     readings = a_sampler(lambda _: 500, switches=[1, 0, 1]).measure_pass(a_round(*range(2, 80)), 0).readings
     assert [reading.position for reading in readings] == list(range(len(readings)))
-    assert all(a.start_ns + a.latency_ns <= b.start_ns for a, b in zip(readings, readings[1:], strict=False))
+    assert all(a.start_ns + a.latency_ns <= b.start_ns for a, b in itertools.pairwise(readings))
 
 
 def test_each_visit_warms_up_once_before_it_is_timed() -> None:

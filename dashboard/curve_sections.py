@@ -1,0 +1,186 @@
+"""The sections of the curve page, from the headline down to the conditions."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from agent.wire.enrolment import DeviceKind
+from dashboard import chart_data, tables
+from dashboard.charts import curve_chart
+from dashboard.shelf import Look
+from dashboard.wording import interval, milliseconds, moment, percent, plain, workload_words
+from orchestrator.analysis.analyse import Analysis
+from orchestrator.analysis.curve import Curve
+from orchestrator.views import CurveSummary, DeviceView, JobView
+
+
+def headline(summary: CurveSummary) -> None:
+    """What the curve is of."""
+    st.markdown(f"#### {plain(summary.model)} on {plain(summary.device)}")
+    st.caption(f"{workload_words(summary.workload, summary.facts)} · begun {moment(summary.created_ms)}")
+    if summary.device_kind is DeviceKind.SIMULATED:
+        st.warning(
+            "**Simulated device.** No hardware was timed: these latencies are made up, for a demonstration or a test.",
+            icon=":material/science:",
+        )
+
+
+def progress(summary: CurveSummary, job: JobView | None) -> None:
+    """How far the job is that still adds to the curve."""
+    readings = f"{summary.readings:,} readings so far"
+    if summary.job_state.final:
+        st.progress(1.0, text=f"{readings}; the job is {summary.job_state.value} and its analysis is on the way")
+    elif job is None or job.progress is None or job.progress.passes_planned == 0:
+        st.progress(0.0, text=f"{readings}; the job is {summary.job_state.value}")
+    else:
+        done, planned = job.progress.passes_done, job.progress.passes_planned
+        text = f"Round {job.progress.round + 1}: {done} of {planned} passes · {readings}"
+        st.progress(min(done / planned, 1.0), text=text)
+    st.caption("What stands below is of the readings so far. It will change, and the page follows by itself.")
+
+
+def doubts(curve: Curve) -> None:
+    """Every reason to distrust what is shown."""
+    if curve.doubts:
+        lines = "\n".join(f"- **{doubt.reason.value}**: {plain(doubt.evidence)}" for doubt in curve.doubts)
+        st.warning(f"**Reasons to doubt this curve**\n{lines}", icon=":material/warning:")
+
+
+def metrics(analysis: Analysis, summary: CurveSummary) -> None:
+    """The figures that a person asks for first, each with its interval, and the doubt beside it."""
+    curve, doubted = analysis.curve, " · doubted" if analysis.curve.doubts else ""
+    full = curve.full
+    columns = st.columns(4)
+    if full is not None:
+        name = "Full model" if full.tokens == summary.facts.tokens else "Largest count so far"
+        text = f"{full.tokens} tokens · 95 %: {interval(full.low_ns, full.high_ns)}{doubted}"
+        _metric(columns[0], name, milliseconds(full.latency_ns), text)
+    choices = analysis.recommendation.choices
+    if choices:
+        best = choices[0]
+        reach = f"{percent(best.saves_low_percent)} – {percent(best.saves_high_percent)}"
+        text = f"at {best.tokens} tokens · 95 %: {reach}{doubted}"
+        _metric(columns[1], "Best sweet spot saves", percent(best.saves_percent), text)
+    else:
+        _metric(columns[1], "Best sweet spot saves", "—", "no smaller count is clearly faster")
+    steps = analysis.steps.steps
+    up = sum(step.change_ns > 0 for step in steps)
+    _metric(columns[2], "Steps", str(len(steps)), f"{up} up, {len(steps) - up} down · none confirmed yet{doubted}")
+    total = curve.readings + curve.rejected
+    share = 100 * curve.rejected / total if total else 0.0
+    _metric(columns[3], "Readings", f"{total:,}", f"{percent(share)} rejected · {len(curve.factors)} passes")
+
+
+def _metric(column: st.delta_generator.DeltaGenerator, label: str, value: str, text: str) -> None:
+    with column.container(border=True, height="stretch"):
+        st.metric(label, value)
+        st.caption(text)
+
+
+def chart(look: Look) -> None:
+    """The curve itself, and what of its readings to draw."""
+    analysis = look.view.analysis
+    if not analysis.curve.points:
+        st.info("No reading was accepted yet, so there is no curve to draw.", icon=":material/hourglass_empty:")
+        return
+    with st.container(horizontal=True):
+        accepted = st.toggle("Accepted readings", value=True, key="show-accepted")
+        rejected = st.toggle(f"Rejected readings ({analysis.curve.rejected:,})", value=False, key="show-rejected")
+    drawn = chart_data.drawn_readings(analysis.curve, look.readings, accepted=accepted, rejected=rejected)
+    st.altair_chart(curve_chart(analysis, drawn.frame), width="stretch")
+    notes = ["Readings are drawn as measured; the median divides each pass by its speed factor."]
+    if drawn.outside:
+        far = percent(100 * chart_data.DRAWN_WITHIN).replace(".0", "")
+        notes.append(f"{drawn.outside:,} readings more than {far} off the median are not drawn.")
+    if drawn.every > 1:
+        notes.append(f"Of the rest, one in {drawn.every} is drawn.")
+    st.caption(" ".join(notes))
+
+
+def recommendation(analysis: Analysis) -> None:
+    """What to prune to, as far as this curve can tell."""
+    st.markdown("##### Recommendation :orange-badge[unverified]")
+    choices = analysis.recommendation.choices
+    if choices:
+        best = choices[0]
+        st.markdown(
+            f"Keep **{best.tokens} tokens**, remove {best.removed}: at most **{percent(best.saves_percent)}** faster, "
+            f"{plain(best.reason)}."
+        )
+        _table(tables.choices_table(choices))
+    st.caption(plain(analysis.recommendation.note))
+
+
+def steps(analysis: Analysis) -> None:
+    """Where latency jumps."""
+    st.markdown("##### Steps :gray-badge[candidates]")
+    if analysis.steps.steps:
+        _table(tables.steps_table(analysis.steps.steps))
+    explanation = plain(analysis.steps.explanation)
+    st.caption(f"{explanation[:1].upper()}{explanation[1:]}. A step is confirmed by paired timing on the device.")
+
+
+def sweet_spots(analysis: Analysis) -> None:
+    """The counts worth choosing."""
+    st.markdown("##### Sweet spots")
+    full = analysis.curve.full
+    if full is not None:
+        _table(tables.sweet_spots_table(analysis.sweet_spots, full.tokens))
+    st.caption("Token counts that no larger count matches in latency. Savings are against the largest count measured.")
+
+
+def conditions(look: Look, device: DeviceView | None) -> None:
+    """What was measured, on what, and how the device felt meanwhile."""
+    summary = look.view.summary
+    with st.expander("Device, workload and conditions", icon=":material/thermostat:"):
+        left, right = st.columns(2)
+        with left:
+            _facts(_device_facts(device) if device else {"Device": summary.device})
+        with right:
+            _facts(_model_facts(look))
+        _table(tables.passes_table(look.view.analysis.curve, look.readings.passes))
+        st.caption(
+            "One row a pass, before → after. The warmest sensor, and the mean of all clock domains. "
+            "A speed factor of 1.1 means 10 % slower than usual at all counts."
+        )
+        gaps = tables.gaps_of(look.readings.passes, device.description.gaps if device else ())
+        if gaps:
+            st.markdown("**Not known**\n" + "\n".join(f"- {plain(gap)}" for gap in gaps))
+
+
+def _device_facts(device: DeviceView) -> dict[str, str]:
+    about = device.description
+    memory = "not known" if about.memory_bytes is None else f"{about.memory_bytes / 2**30:.1f} GiB"
+    return {
+        "Device": f"{device.name} ({device.kind.value})",
+        "Hardware": about.hardware,
+        "Processor": f"{about.processor}, {about.cores} cores",
+        "Memory": memory,
+        "System": f"{about.system}, {about.architecture}",
+        "Software": ", ".join(
+            (f"Python {about.python}", *(f"{package.name} {package.version}" for package in about.packages))
+        ),
+        "Agent": about.agent_version,
+    }
+
+
+def _model_facts(look: Look) -> dict[str, str]:
+    summary = look.view.summary
+    analysis = look.view.analysis
+    return {
+        "Model": f"{summary.model}, {summary.facts.blocks} blocks",
+        "Tokens": f"{summary.facts.tokens}, of these {summary.facts.prefix_tokens} class and register tokens",
+        "Workload": workload_words(summary.workload, summary.facts),
+        "Runtime": f"{summary.workload.runtime.value} {summary.facts.runtime_version}",
+        "Job": f"{summary.job_id}, {summary.job_state.value}",
+        "Method": f"{analysis.method}, version {analysis.method_version}",
+        "Readings": f"{summary.readings:,}, of these {summary.accepted:,} accepted",
+    }
+
+
+def _facts(facts: dict[str, str]) -> None:
+    st.markdown("\n".join(f"- **{name}**: {plain(value)}" for name, value in facts.items()))
+
+
+def _table(frame: object) -> None:
+    st.dataframe(frame, hide_index=True, width="stretch")

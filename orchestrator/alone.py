@@ -1,0 +1,66 @@
+"""Measuring this machine alone: the agent's child, the planner and the analysis in one process, without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.clock import Clock, SystemClock
+from agent.measure.isolation import MeasuringChild
+from agent.measure.rounds import measure_round
+from agent.wire.jobs import ModelFacts, Round, Workload
+from agent.wire.readings import Batch
+from orchestrator.analysis.analyse import Analysis, analyse
+from orchestrator.analysis.passes import PassReadings, pass_of
+from orchestrator.analysis.planning import Plan, next_round
+
+FENCE = 1
+"""Without leases there is one attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What was measured on this machine, every reading of it, and what the analysis makes of it."""
+
+    model: str
+    workload: Workload
+    facts: ModelFacts
+    batches: tuple[Batch, ...]
+    analysis: Analysis
+
+
+def measure(
+    model: str,
+    workload: Workload | None = None,
+    *,
+    plan: Plan | None = None,
+    clock: Clock | None = None,
+    told: Callable[[Round, int], None] | None = None,
+) -> Measurement:
+    """The token-latency curve of ``model``, a name of timm's, on this machine.
+
+    Args:
+        workload: what it is run with; by default batch 1 of float32 images on all cores, eager.
+        plan: which counts, and in how many passes; by default all counts in seven.
+        told: called after each pass with its round and how many passes of it are done.
+
+    Raises:
+        MeasurementFailed: the model cannot be measured here; the message says why and what to do.
+    """
+    clock, workload, plan = clock or SystemClock(), workload or Workload(), plan or Plan()
+    batches: list[Batch] = []
+    passes: list[PassReadings] = []
+    rounds: list[Round] = []
+    with MeasuringChild(clock=clock) as child:
+        facts = child.start(model, workload)
+        while (round_ := next_round(plan, facts, rounds, passes)) is not None:
+
+            def keep(batch: Batch, round_: Round = round_) -> None:
+                batches.append(batch)
+                passes.append(pass_of(batch))
+                if told is not None:
+                    told(round_, batch.number + 1)
+
+            measure_round(child, round_, passes_done=0, fence=FENCE, clock=clock, keep=keep)
+            rounds.append(round_)
+    return Measurement(model=model, workload=workload, facts=facts, batches=tuple(batches), analysis=analyse(passes))

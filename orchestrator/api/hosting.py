@@ -1,0 +1,55 @@
+"""The application under plain uvicorn, for the smallest machine and for tests. The analysis runs in its process."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from agent.config import Settings
+from orchestrator.analysis.analyse import analyse
+from orchestrator.api.application import create_application
+from orchestrator.errors import StartFailed
+from orchestrator.wiring import Orchestrator
+
+START_S = 60.0
+
+
+@contextlib.contextmanager
+def serving(settings: Settings, make: Callable[[], Orchestrator] | None = None) -> Iterator[FastAPI]:
+    """The application, answering at the settings' port of this machine from a thread of this process.
+
+    Args:
+        make: what makes the orchestrator, where it is not to be the usual one.
+
+    Raises:
+        StartFailed: it did not come up.
+    """
+    app = create_application(make or (lambda: Orchestrator(settings, analyse)))
+    server = _AnnouncedServer(uvicorn.Config(app, host="127.0.0.1", port=settings.port, log_level="error", ws="none"))
+    thread = threading.Thread(target=server.run, name="stepfarm-api", daemon=True)
+    thread.start()
+    try:
+        if not server.up.wait(START_S) or not server.started:
+            raise StartFailed("The API did not start.", "The log above says why.")
+        yield app
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+class _AnnouncedServer(uvicorn.Server):
+    """Says when its start has ended, well or not."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = threading.Event()
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        try:
+            await super().startup(sockets)  # type: ignore[arg-type]
+        finally:
+            self.up.set()

@@ -1,0 +1,55 @@
+"""``stepfarm up``: the orchestrator and its dashboard."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from agent.clock import SystemClock
+from agent.config import Settings
+from orchestrator.commands.output import need
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+
+def add(commands: _SubParsersAction[Any]) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser("up", help="start the orchestrator and the dashboard on this machine")
+    command.add_argument("--without-ray", action="store_true", help="host the API in this process, under uvicorn")
+    command.add_argument("--no-dashboard", action="store_true", help="the API alone")
+    command.set_defaults(run=_up)
+
+
+def _up(options: argparse.Namespace, settings: Settings) -> int:
+    need("fastapi", "orchestrator")
+    from orchestrator.running import running, stopping_on_signals
+
+    stop = threading.Event()
+    print("Starting ...", flush=True)
+    with (
+        stopping_on_signals(stop.set),
+        running(
+            settings,
+            clock=SystemClock(),
+            with_ray=not options.without_ray,
+            with_dashboard=not options.no_dashboard,
+            stop=stop,
+        ) as key,
+    ):
+        announce(settings, key, dashboard=not options.no_dashboard)
+        print("Let a device in:  stepfarm enroll-code\nCtrl-C stops.", flush=True)
+        stop.wait()
+        print("Stopping ...", flush=True)
+    return 0
+
+
+def announce(settings: Settings, key: str, *, dashboard: bool) -> None:
+    """Say where things are and how to sign in. The key itself is shown to a person at a terminal alone."""
+    if dashboard:
+        print(f"Dashboard:        http://127.0.0.1:{settings.dashboard_port}")
+    print(f"Orchestrator:     http://127.0.0.1:{settings.port}")
+    place = settings.orchestrator_home / "operator.key"
+    print(f"Sign in with:     {key if sys.stdout.isatty() else f'the key in {place}'}", flush=True)

@@ -1,0 +1,87 @@
+"""The options that say what a model is run with, and how it is measured: the same for a sweep and for this machine."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from enum import Enum
+from typing import TypeVar
+
+from agent.wire.jobs import DataType, Runtime, Workload
+from orchestrator.analysis.planning import Plan
+
+E = TypeVar("E", bound=Enum)
+
+
+def take_workloads(command: argparse.ArgumentParser) -> None:
+    """Let ``command`` take batch sizes and the rest of the workload."""
+    command.add_argument("--batch", type=int, nargs="+", default=[1], metavar="N", help="batch sizes (default: 1)")
+    command.add_argument("--image-size", type=int, metavar="PIXELS", help="height and width (default: the model's own)")
+    command.add_argument(
+        "--data-type", type=_one_of(DataType), default=DataType.FLOAT32, help=_choices(DataType), metavar="TYPE"
+    )
+    command.add_argument(
+        "--runtime", type=_one_of(Runtime), default=Runtime.EAGER, help=_choices(Runtime), metavar="RUNTIME"
+    )
+    command.add_argument("--threads", type=int, metavar="N", help="threads (default: all cores that it may use)")
+
+
+def workloads(options: argparse.Namespace) -> list[Workload]:
+    """The workloads that ``options`` ask for, one a batch size."""
+    return [
+        Workload(
+            batch_size=batch,
+            image_size=options.image_size,
+            data_type=options.data_type,
+            runtime=options.runtime,
+            threads=options.threads,
+        )
+        for batch in options.batch
+    ]
+
+
+def take_plan(command: argparse.ArgumentParser) -> None:
+    """Let ``command`` take how to measure."""
+    default = Plan()
+    command.add_argument(
+        "--passes", type=int, default=default.passes, metavar="N", help=f"passes (default: {default.passes})"
+    )
+    command.add_argument("--min-tokens", type=int, metavar="N", help="measure no fewer tokens than these")
+    command.add_argument("--max-tokens", type=int, metavar="N", help="measure no more, but for the untouched model")
+    command.add_argument("--stride", type=int, default=default.stride, metavar="N", help="every Nth count (default: 1)")
+    command.add_argument("--seed", type=int, default=default.seed, metavar="N", help="gives the order (default: 0)")
+
+
+def plan(options: argparse.Namespace) -> Plan:
+    """The plan that ``options`` ask for."""
+    return Plan(
+        passes=options.passes,
+        min_tokens=options.min_tokens,
+        max_tokens=options.max_tokens,
+        stride=options.stride,
+        seed=options.seed,
+    )
+
+
+def _one_of(kind: type[E]) -> Callable[[str], E]:
+    def read(text: str) -> E:
+        try:
+            return kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of: {_choices(kind)}") from None
+
+    return read
+
+
+def _choices(kind: type[Enum]) -> str:
+    return ", ".join(str(member.value) for member in kind)
+
+
+def title_of(model: str, workload: Workload, device: str) -> str:
+    """What a curve is of, in one line."""
+    parts = [model, f"batch {workload.batch_size}", workload.data_type.value, workload.runtime.value]
+    if workload.image_size is not None:
+        parts.append(f"{workload.image_size} px")
+    if workload.threads is not None:
+        parts.append(f"{workload.threads} thread{'s' if workload.threads > 1 else ''}")
+    return f"{', '.join(parts)} on {device}"

@@ -1,0 +1,142 @@
+"""What a curve promises: factors, points, intervals and doubts from the passes of a job."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agent.wire.conditions import Conditions, Doubt, DoubtReason
+from agent.wire.readings import Batch, Reading, Rejection
+from orchestrator.analysis.curve import Curve, accepted_per_count, curve_of, in_words, pass_of
+from tests.support.curves import DEIT_COUNTS, a_curve, readings_at, slope, some_passes
+
+
+def reasons(curve: Curve) -> set[DoubtReason]:
+    return {doubt.reason for doubt in curve.doubts}
+
+
+def largest_error(curve: Curve) -> float:
+    return max(abs(point.latency_ns / slope(point.tokens) - 1) for point in curve.points)
+
+
+def a_batch(*latencies: int, rejected: Rejection | None = None) -> Batch:
+    readings = tuple(
+        Reading(position=index, tokens=10 + index, start_ns=index, latency_ns=latency, rejected=rejected)
+        for index, latency in enumerate(latencies)
+    )
+    return Batch(
+        fence=3,
+        round=1,
+        number=2,
+        started_ms=0,
+        complete=True,
+        before=Conditions(),
+        after=Conditions(),
+        readings=readings,
+    )
+
+
+def test_a_batch_becomes_columns() -> None:
+    one = pass_of(a_batch(100, 200))
+    assert one.key == (3, 1, 2)
+    assert one.tokens.tolist() == [10, 11]
+    assert one.latency_ns.tolist() == [100, 200]
+    assert one.accepted.all()
+
+
+def test_a_rejected_reading_is_counted_and_makes_no_point() -> None:
+    curve = curve_of([pass_of(a_batch(100, rejected=Rejection.WAITED))])
+    assert curve.points == ()
+    assert (curve.readings, curve.rejected) == (0, 1)
+    assert DoubtReason.TOO_FEW in reasons(curve)
+
+
+def test_a_quiet_curve_is_the_truth_without_a_doubt() -> None:
+    curve = a_curve(noise=0.001)
+    assert [point.tokens for point in curve.points] == list(DEIT_COUNTS)
+    assert largest_error(curve) < 0.003
+    assert curve.doubts == ()
+
+
+def test_the_interval_holds_the_truth_about_95_times_in_100() -> None:
+    points = [point for seed in range(5) for point in a_curve(noise=0.01, seed=seed).points]
+    covered = np.mean([point.low_ns <= slope(point.tokens) <= point.high_ns for point in points])
+    assert 0.92 <= covered <= 0.995
+
+
+def test_standard_errors_are_the_size_of_the_errors_made() -> None:
+    points = [point for seed in range(5) for point in a_curve(noise=0.01, seed=seed).points]
+    errors = [(point.latency_ns - slope(point.tokens)) / point.standard_error_ns for point in points]
+    assert 0.8 <= np.std(errors) <= 1.2
+
+
+def test_passes_that_agree_exactly_still_leave_an_error() -> None:
+    curve = a_curve(noise=0)
+    assert all(point.standard_error_ns >= 0.00099 * point.latency_ns for point in curve.points)
+
+
+def test_a_throttled_pass_is_divided_by_its_factor_and_doubted() -> None:
+    curve = curve_of(some_passes(noise=0.002, slower={3: 1.15}))
+    assert curve.factors[3].factor == pytest.approx(1.15, abs=0.005)
+    assert largest_error(curve) < 0.006
+    doubt = next(doubt for doubt in curve.doubts if doubt.reason is DoubtReason.UNSTEADY)
+    assert "pass 3 of round 0" in doubt.evidence
+    assert "slower" in doubt.evidence
+
+
+def test_two_fast_passes_of_seven_move_nothing() -> None:
+    assert largest_error(curve_of(some_passes(noise=0.002, slower={0: 0.9, 5: 0.85}))) < 0.006
+
+
+def test_passes_over_different_counts_are_put_on_one_scale() -> None:
+    low = some_passes(counts=range(2, 120), noise=0.002, passes=4)
+    high = some_passes(counts=range(80, 198), noise=0.002, passes=4, seed=1, slower={0: 1.2, 1: 1.2})
+    assert largest_error(curve_of([*low, *high])) < 0.01
+
+
+def test_a_pass_over_two_counts_leans_on_its_sentinel() -> None:
+    full = some_passes(noise=0.001)
+    repair = readings_at([50, 197], [int(1.1 * slope(50)), int(1.1 * slope(197))], number=7)
+    assert curve_of([*full, repair]).factors[-1].factor == pytest.approx(1.1, abs=0.005)
+
+
+def test_the_order_in_which_passes_come_does_not_matter() -> None:
+    passes = some_passes()
+    assert curve_of(reversed(passes)) == curve_of(passes)
+
+
+def test_a_curve_with_most_readings_rejected_is_contended() -> None:
+    assert DoubtReason.CONTENDED in reasons(curve_of(some_passes(rejected=0.5)))
+    assert DoubtReason.CONTENDED not in reasons(curve_of(some_passes(rejected=0.3)))
+
+
+def test_counts_with_fewer_than_five_accepted_readings_are_named() -> None:
+    curve = curve_of([*some_passes(passes=5), *some_passes(counts=[300], passes=2, seed=1)])
+    doubt = next(doubt for doubt in curve.doubts if doubt.reason is DoubtReason.TOO_FEW)
+    assert doubt.evidence.endswith("the poorest 2: 300")
+
+
+def test_the_doubts_of_the_device_come_along() -> None:
+    from dataclasses import replace
+
+    hot = Doubt(reason=DoubtReason.THROTTLED, evidence="under-voltage occurred")
+    passes = [replace(one, doubts=(hot,)) if one.number < 2 else one for one in some_passes()]
+    assert [doubt.evidence for doubt in curve_of(passes).doubts] == ["in 2 of 7 passes: under-voltage occurred"]
+
+
+@pytest.mark.parametrize("passes", [0, 1, 2, 3])
+@pytest.mark.parametrize("counts", [(), (5,), (5, 9), (5, 6, 9)])
+@pytest.mark.parametrize("rejected", [0.0, 0.5, 1.0])
+def test_odd_input_makes_a_curve_of_what_there_is(passes: int, counts: tuple[int, ...], rejected: float) -> None:
+    curve = curve_of(some_passes(counts=counts, passes=passes, rejected=rejected))
+    assert len(curve.factors) == passes
+    assert all(point.low_ns <= point.latency_ns <= point.high_ns for point in curve.points)
+
+
+def test_accepted_readings_are_counted_per_count_also_where_there_are_none() -> None:
+    assert accepted_per_count(some_passes(counts=[3, 4], passes=2, rejected=1)) == {3: 0, 4: 0}
+
+
+def test_many_counts_are_said_in_runs() -> None:
+    assert in_words([2, 3, 4, 9, 11, 12]) == "2-4, 9, 11-12"
+    assert in_words(range(1, 40, 2), most=2) == "1, 3 and 18 more runs"
