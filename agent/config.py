@@ -24,6 +24,7 @@ else:
 
 PREFIX = "STEPFARM_"
 FILE_NAME = "stepfarm.toml"
+PORTS = frozenset({"port", "dashboard_port"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,30 +72,41 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         ConfigError: an unknown name, a value of the wrong type, or a file that does not parse.
     """
     values = _from_environment(environ)
-    home = Path(values.get("home") or platformdirs.user_data_path("stepfarm")).expanduser().absolute()
+    home = _home(values.get("home") or str(platformdirs.user_data_path("stepfarm")))
     merged = {**_from_file(home / FILE_NAME), **values, "home": home}
     return Settings(**{name: _convert(name, value) for name, value in merged.items()})
 
 
+def _home(value: str) -> Path:
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError:
+        raise ConfigError(f"{PREFIX}HOME={value}: there is no such user.", "Write out the whole path.") from None
+
+
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    found = {name[len(PREFIX) :].lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
-    for name in found:
-        _refuse_unknown(name, f"The environment variable {PREFIX}{name.upper()}")
+    found: dict[str, Any] = {}
+    for variable, value in environ.items():
+        if variable.startswith(PREFIX):
+            name = variable[len(PREFIX) :]
+            # STEPFARM_Home is misspelt, and STEPFARM_HOME may stand beside it.
+            _refuse_unknown(name.lower() if name.isupper() else name, f"The environment variable {variable}")
+            found[name.lower()] = value
     return found
 
 
 def _from_file(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {error}", "Mend the file, or remove it to use defaults.") from None
     for name in found:
         _refuse_unknown(name, f"{path}: {name}")
         if name == "home":
             raise ConfigError(
-                f"{path}: home cannot stand in the file", f"Set {PREFIX}HOME instead: the file lies in it."
+                f"{path}: home cannot stand in the file.", f"Set {PREFIX}HOME instead: the file lies in it."
             )
     return found
 
@@ -103,18 +115,24 @@ def _refuse_unknown(name: str, place: str) -> None:
     known = [setting.name for setting in fields(Settings)]
     if name not in known:
         names = ", ".join(PREFIX + known_name.upper() for known_name in known)
-        raise ConfigError(f"{place} is no setting of Stepfarm", f"The settings are {names}.")
+        raise ConfigError(f"{place} is no setting of Stepfarm.", f"The settings are {names}.")
 
 
 def _convert(name: str, value: Any) -> Any:
-    if not name.endswith("port"):
-        if isinstance(value, str | Path):
-            return value
-        raise ConfigError(f"{name} must be a text, not {value!r}", f"Correct {name} in {FILE_NAME}.")
-    try:
+    if name in PORTS:
+        return _port(name, value)
+    if isinstance(value, str | Path):
+        return value
+    raise ConfigError(f"{name} must be a text, not {value!r}.", f"Correct {name} in {FILE_NAME}.")
+
+
+def _port(name: str, value: Any) -> int:
+    # What the environment gives is text; a file has numbers, and true is none.
+    if type(value) is int or (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 5):
         port = int(value)
-    except (TypeError, ValueError):
-        port = 0
-    if not 0 < port < 65_536:
-        raise ConfigError(f"{name} must be a port from 1 to 65535, not {value!r}", f"Correct {PREFIX}{name.upper()}.")
-    return port
+        if 0 < port < 65_536:
+            return port
+    raise ConfigError(
+        f"{name} must be a port from 1 to 65535, not {value!r}.",
+        f"Correct {PREFIX}{name.upper()}, or {name} in {FILE_NAME}.",
+    )

@@ -6,7 +6,6 @@ The agent's client and the client of people (``orchestrator.client``) both speak
 from __future__ import annotations
 
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import urllib3
 
@@ -17,7 +16,10 @@ from agent.wire.protocol import PROTOCOL_HEADER, PROTOCOL_VERSION, protocol_comp
 
 T = TypeVar("T")
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+TRY_AGAIN = frozenset({408, 425, 429})
+"""Statuses below 500 that say nothing of the request itself: it came at a bad moment."""
 
 
 class Connection:
@@ -34,7 +36,7 @@ class Connection:
         self._caller = caller
         self._headers = {PROTOCOL_HEADER: str(PROTOCOL_VERSION), "Accept": "application/json"}
         if key is not None:
-            self._headers["Authorization"] = f"Bearer {key}"
+            self._headers["Authorization"] = f"Bearer {_checked_key(key)}"
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5.0, read=timeout_s), retries=False, maxsize=4)
 
     def get(self, path: str, answer: type[T], *, max_bytes: int = MAX_BODY_BYTES) -> T:
@@ -44,7 +46,7 @@ class Connection:
             OrchestratorAway: nobody answers, or not in a state to.
             Refused: the orchestrator said no.
         """
-        return decode_answer(answer, self._request("GET", path, None), self.url, max_bytes)
+        return decode_answer(answer, self._request("GET", path, None, max_bytes), self.url, max_bytes)
 
     def post(self, path: str, message: object, answer: type[T]) -> T:
         """What the orchestrator answers to POST of ``message``.
@@ -53,43 +55,78 @@ class Connection:
             OrchestratorAway: nobody answers, or not in a state to; whether the message arrived is not known.
             Refused: the orchestrator said no.
         """
-        return decode_answer(answer, self._request("POST", path, encode(message)), self.url, MAX_BODY_BYTES)
+        content = self._request("POST", path, encode(message), MAX_BODY_BYTES)
+        return decode_answer(answer, content, self.url, MAX_BODY_BYTES)
 
-    def _request(self, method: str, path: str, body: bytes | None) -> bytes:
+    def _request(self, method: str, path: str, body: bytes | None, max_bytes: int) -> bytes:
         headers = {**self._headers, "Content-Type": "application/json"} if body is not None else self._headers
         try:
-            response = self._pool.request(method, self.url + path, body=body, headers=headers, redirect=False)
+            response = self._pool.request(
+                method,
+                self.url + path,
+                body=body,
+                headers=headers,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            content = _bounded_body(response, max_bytes)
         except urllib3.exceptions.HTTPError as error:
             raise OrchestratorAway(
                 f"The orchestrator at {self.url} does not answer ({_short(error)}).",
                 "Is it running (stepfarm up), and is the address right?",
             ) from None
-        self._refuse_other_protocol(response)
+        self._refuse_foreign(response)
         if response.status < 300:
-            return response.data
-        raise _error_of(response, self.url)
+            return content
+        raise _error_of(response, content, self.url)
 
-    def _refuse_other_protocol(self, response: urllib3.BaseHTTPResponse) -> None:
+    def _refuse_foreign(self, response: urllib3.BaseHTTPResponse) -> None:
         theirs = response.headers.get(PROTOCOL_HEADER)
-        if theirs is None and response.status >= 500:
-            return  # a proxy, or a host without its application: away, not foreign
+        if theirs is None:
+            if response.status >= 500:
+                return  # a proxy before an orchestrator that is not up
+            # A proxy, or a network's sign-in page: never a verdict on what was sent, so nothing is given up for it.
+            raise OrchestratorAway(
+                f"What answers at {self.url} is not Stepfarm (status {response.status}).",
+                "Is the address right, and does a proxy stand between?",
+            )
         complaint = protocol_complaint(theirs, they="orchestrator", we=self._caller)
         if complaint is not None:
-            raise Refused(f"{self.url}: {complaint}.", "", status=response.status, type="protocol-mismatch")
+            # 426 whatever it answered: no request will fare better until one side is upgraded.
+            raise Refused(f"{self.url}: {complaint}.", "", status=426, type="protocol-mismatch")
+
+
+def _bounded_body(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
+    """The body of ``response``, read no further than one byte beyond ``max_bytes``."""
+    content = response.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        response.close()
+    return content
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ConfigError(f"{url!r} is no address of an orchestrator.", "It looks like https://farm.example.org.")
-    if parts.username or parts.password:
+    advice = "It looks like https://farm.example.org."
+    try:
+        parts = urllib3.util.parse_url(url)  # the very parser that requests go by
+    except ValueError:
+        raise ConfigError(f"{url!r} is no address of an orchestrator.", advice) from None
+    if parts.auth:
         raise ConfigError("An address must not carry a name or password.", "Sign in with a key instead.")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    if parts.scheme not in ("http", "https") or not parts.host or parts.query or parts.fragment:
+        raise ConfigError(f"{url!r} is no address of an orchestrator.", advice)
+    if parts.scheme == "http" and parts.host not in LOOPBACK:
         raise ConfigError(
             f"{url} would send the key unencrypted over the network.",
             "Use https (docs/operating.md shows a TLS reverse proxy); plain http is for this machine alone.",
         )
     return url.rstrip("/")
+
+
+def _checked_key(key: str) -> str:
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigError("That is no key: a key is one line of letters and digits.", "Copy it again, whole.")
+    return key
 
 
 def decode_answer(answer: type[T], body: bytes, url: str, max_bytes: int) -> T:
@@ -102,21 +139,21 @@ def decode_answer(answer: type[T], body: bytes, url: str, max_bytes: int) -> T:
         ) from None
 
 
-def _error_of(response: urllib3.BaseHTTPResponse, url: str) -> OrchestratorAway | Refused:
-    problem = _problem_of(response)
-    if response.status >= 500 or problem is None:
+def _error_of(response: urllib3.BaseHTTPResponse, content: bytes, url: str) -> OrchestratorAway | Refused:
+    problem = _problem_of(response, content)
+    if problem is None or response.status >= 500 or response.status in TRY_AGAIN:
         detail = problem.detail if problem else f"it answered {response.status}"
         return OrchestratorAway(
-            f"The orchestrator at {url} is not ready: {detail}.", problem.advice if problem else "Try again shortly."
+            f"The orchestrator at {url} is not ready: {detail.rstrip('.')}.", problem.advice if problem else "Try again shortly."
         )
     return Refused(problem.detail, problem.advice, status=response.status, type=problem.type)
 
 
-def _problem_of(response: urllib3.BaseHTTPResponse) -> Problem | None:
+def _problem_of(response: urllib3.BaseHTTPResponse, content: bytes) -> Problem | None:
     if not response.headers.get("Content-Type", "").startswith(PROBLEM_CONTENT_TYPE):
         return None
     try:
-        return decode(Problem, response.data)
+        return decode(Problem, content)
     except WireError:
         return None
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from agent.client import OrchestratorClient
 from agent.durable import sync_directory, write_durably
-from agent.errors import StateError
+from agent.errors import ConfigError, StateError
 from agent.wire.codec import Message, WireError, decode, encode
 from agent.wire.enrolment import DeviceDescription, EnrolRequest
 from agent.wire.fields import DeviceName, Identifier, Text
@@ -60,12 +60,18 @@ def enrol(home: Path, *, url: str, code: str, name: str, description: DeviceDesc
 
     Raises:
         StateError: the device is enrolled already.
+        ConfigError: the address, the code or the name is none.
         Refused: the join code is not good, or the name is taken; nothing has changed.
         OrchestratorAway: no answer; the same command may be given again.
     """
     client = OrchestratorClient(url, None)
-    pending = _pending(home, url=url, name=name)
-    request = EnrolRequest(code=normal_code(code), key_sha256=pending.key_sha256, name=name, description=description)
+    try:
+        pending = _pending(home, url=url, name=name)
+        request = EnrolRequest(
+            code=normal_code(code), key_sha256=pending.key_sha256, name=name, description=description
+        )
+    except WireError as error:
+        raise ConfigError(f"The {error.path} {error.complaint}.", "Give the command again with another.") from None
     _write(home, pending)
     enrolled = client.enrol(request)
     identity = replace(pending, device_id=enrolled.device_id, name=enrolled.name)
@@ -90,9 +96,18 @@ def _pending(home: Path, *, url: str, name: str) -> Identity:
 
 
 def forget(home: Path) -> None:
-    """Remove the identity; the device must enrol anew."""
-    (home / FILE_NAME).unlink(missing_ok=True)
-    sync_directory(home)
+    """Remove the identity; the device must enrol anew.
+
+    Raises:
+        StateError: it cannot be removed.
+    """
+    try:
+        (home / FILE_NAME).unlink(missing_ok=True)
+        sync_directory(home)
+    except OSError as error:
+        raise StateError(
+            f"{home / FILE_NAME} cannot be removed: {error.strerror}.", "Run as the user who enrolled it."
+        ) from None
 
 
 def _write(home: Path, identity: Identity) -> None:

@@ -25,8 +25,12 @@ def alone_in(home: Path, *, program: str) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise StateError(
                 f"Another {program} works with {home}.", "Stop it first, or set STEPFARM_HOME to another directory."
+            ) from None
+        except OSError as error:
+            raise StateError(
+                f"{home} cannot be locked: {error.strerror}.", "Set STEPFARM_HOME to a directory on a local disk."
             ) from None
         yield

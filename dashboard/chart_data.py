@@ -11,6 +11,7 @@ from dashboard.wording import NS_PER_MS, interval, milliseconds, percent
 from orchestrator.analysis.analyse import Analysis
 from orchestrator.analysis.curve import Curve
 from orchestrator.analysis.steps import Step
+from orchestrator.analysis.sweet_spots import SweetSpotKind
 from orchestrator.views import ReadingsView
 
 DRAWN_WITHIN = 0.25
@@ -87,13 +88,14 @@ def steps_frame(steps: tuple[Step, ...]) -> pd.DataFrame:
     """One row a step, halfway between its counts; ``label`` is empty but for the largest, ``row`` staggers labels."""
     largest = sorted(steps, key=lambda step: -abs(step.change_ns))[:LABELLED]
     labelled = [step for step in steps if step in largest]
+    crowded = len(labelled) > LABELLED // 2
     return pd.DataFrame(
         {
             "tokens": (step.after_tokens + step.next_tokens) / 2,
             "series": STEP_UP if step.change_ns > 0 else STEP_DOWN,
             "size": percent(step.change_percent, signed=True),
             "label": percent(step.change_percent, signed=True) if step in labelled else "",
-            "row": labelled.index(step) % 2 if step in labelled else 0,
+            "row": labelled.index(step) % 2 if step in labelled and crowded else 0,
             "between": f"{step.after_tokens} and {step.next_tokens} tokens",
             "state": "confirmed" if step.confirmed else "candidate",
         }
@@ -102,7 +104,10 @@ def steps_frame(steps: tuple[Step, ...]) -> pd.DataFrame:
 
 
 def sweet_spots_frame(analysis: Analysis) -> pd.DataFrame:
-    """One row a sweet spot; ``label`` is its count where it is recommended, else empty."""
+    """One row a sweet spot; ``label`` is its count where it is recommended, else empty.
+
+    ``marked`` are those to point out on the curve: the recommended ones, and all that are no mere level of a slope.
+    """
     recommended = {choice.tokens for choice in analysis.recommendation.choices}
     return pd.DataFrame(
         {
@@ -110,6 +115,7 @@ def sweet_spots_frame(analysis: Analysis) -> pd.DataFrame:
             "ms": spot.latency_ns / NS_PER_MS,
             "series": SWEET_SPOT,
             "label": str(spot.tokens) if spot.tokens in recommended else "",
+            "marked": spot.tokens in recommended or spot.kind is not SweetSpotKind.SLOPE,
             "latency": milliseconds(spot.latency_ns),
             "interval": interval(spot.low_ns, spot.high_ns),
             "saves": percent(spot.saves_percent),
@@ -117,3 +123,11 @@ def sweet_spots_frame(analysis: Analysis) -> pd.DataFrame:
         }
         for spot in analysis.sweet_spots
     )
+
+
+def between(frame: pd.DataFrame, shown: tuple[int, int]) -> pd.DataFrame:
+    """The rows of ``frame`` whose token count lies in ``shown``, both ends included."""
+    if frame.empty:
+        return frame
+    inside: pd.DataFrame = frame[frame["tokens"].between(*shown)]
+    return inside

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
@@ -17,41 +20,79 @@ COLOURS = {
     chart_data.STEP_DOWN: "#139a74",
     chart_data.SWEET_SPOT: "#e0a100",
 }
-HEIGHT = 400
-OVERVIEW_HEIGHT = 46
+HEIGHT = 520
+"""Pixels of the whole picture, legend and axes included."""
 LABEL_ROW = 15
 """Pixels between the two rows of step labels."""
+MARKED_BELOW = 40
+"""With fewer points than this each has a mark of its own."""
+RUG = 9
+"""Length in pixels of the ticks along the foot of the picture, one a sweet spot."""
 
 
-def curve_chart(analysis: Analysis, readings: pd.DataFrame) -> alt.VConcatChart:
-    """The curve with its readings, steps and sweet spots, above a small picture of it in which to choose what to see.
+def curve_chart(analysis: Analysis, readings: pd.DataFrame, shown: tuple[int, int]) -> alt.LayerChart:
+    """The curve with its readings, steps and sweet spots. It can be dragged along, and zoomed by Shift and the wheel.
 
     Args:
         analysis: of a curve with at least one point.
         readings: those to draw, as `dashboard.chart_data.drawn_readings` gives them.
+        shown: the smallest and the largest token count to show; latency is scaled to what lies between.
     """
-    shown = alt.selection_interval(encodings=["x"], name="shown")
-    points = chart_data.points_frame(analysis.curve)
-    steps = chart_data.steps_frame(analysis.steps.steps)
-    spots = chart_data.sweet_spots_frame(analysis)
-    series = [name for name in COLOURS if any(name in set(_series(frame)) for frame in (points, readings, steps, spots))]
-    x = alt.X("tokens:Q", title="tokens", scale=alt.Scale(domain=shown, nice=False), axis=alt.Axis(grid=False))
-    colour = _colour(series)
-    layers: list[alt.Chart] = []
-    if len(readings):
-        layers.append(_readings(readings, x, colour))
-    layers += [_band(points, x, colour), _median(points, x, colour)]
+    points, drawn, steps, spots = (
+        chart_data.between(frame, shown)
+        for frame in (
+            chart_data.points_frame(analysis.curve),
+            readings,
+            chart_data.steps_frame(analysis.steps.steps),
+            chart_data.sweet_spots_frame(analysis),
+        )
+    )
+    frames = (points, drawn, steps, spots)
+    axes = _axes(shown, points, drawn, [name for name in COLOURS if any(name in _series(frame) for frame in frames)])
+    layers = [_readings(drawn, axes)] if len(drawn) else []
+    layers += [_band(points, axes), _median(points, axes)]
     if len(steps):
-        layers += [_step_rules(steps, x, colour), *_step_labels(steps, x, colour)]
+        layers += [_step_rules(steps, axes), *_step_labels(steps, axes)]
     if len(spots):
-        layers += [_spots(spots, x, colour), _spot_labels(spots, x)]
-    layers.append(_pointing(points, x))
-    main = alt.layer(*(layer.transform_filter(shown) for layer in layers)).properties(height=HEIGHT)
-    return alt.vconcat(main, _overview(points).add_params(shown), spacing=8)
+        layers += [_rug(spots, axes), _spots(spots[spots["marked"]], axes), _spot_labels(spots, axes)]
+    zoom = alt.selection_interval(bind="scales", encodings=["x"], zoom="wheel![event.shiftKey]", name="zoom")
+    layers.append(_pointing(points, axes).add_params(zoom))
+    return alt.LayerChart(layer=layers).properties(height=HEIGHT)
 
 
-def _series(frame: pd.DataFrame) -> list[str]:
-    return list(frame["series"]) if len(frame) else []
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """The channels that all layers share; ``low`` is the y of the lower end of an interval."""
+
+    x: alt.X
+    y: alt.Y
+    low: alt.Y
+    colour: alt.Color
+
+
+def _axes(shown: tuple[int, int], points: pd.DataFrame, drawn: pd.DataFrame, series: list[str]) -> _Axes:
+    latency = _latency_scale(points, drawn)
+    return _Axes(
+        x=alt.X("tokens:Q", title="tokens", scale=_token_scale(shown), axis=alt.Axis(grid=False, tickMinStep=1)),
+        y=alt.Y("ms:Q", title="latency (ms)", scale=latency),
+        low=alt.Y("low:Q", title="latency (ms)", scale=latency),
+        colour=_colour(series),
+    )
+
+
+def _token_scale(shown: tuple[int, int]) -> alt.Scale:
+    # a little room, so that nothing lies on the frame
+    room = max(0.5, 0.015 * (shown[1] - shown[0]))
+    return alt.Scale(domain=[shown[0] - room, shown[1] + room], nice=False)
+
+
+def _latency_scale(points: pd.DataFrame, drawn: pd.DataFrame) -> alt.Scale:
+    """What holds all that is drawn, with room for the ticks at the foot and the labels at the head."""
+    low, high = float(points["low"].min()), float(points["high"].max())
+    if len(drawn):
+        low, high = min(low, float(drawn["ms"].min())), max(high, float(drawn["ms"].max()))
+    room = (high - low) or high
+    return alt.Scale(domain=[max(0.0, low - 0.07 * room), high + 0.14 * room], nice=False, zero=False)
 
 
 def _colour(series: list[str]) -> alt.Color:
@@ -63,53 +104,82 @@ def _colour(series: list[str]) -> alt.Color:
     )
 
 
-def _y(field: str = "ms") -> alt.Y:
-    return alt.Y(f"{field}:Q", title="latency (ms)", scale=alt.Scale(zero=False))
+def _series(frame: pd.DataFrame) -> set[str]:
+    return set(frame["series"]) if len(frame) else set()
 
 
-def _readings(frame: pd.DataFrame, x: alt.X, colour: alt.Color) -> alt.Chart:
+def _encoded(chart: alt.Chart, **channels: Any) -> alt.Chart:
+    """``chart`` with these channels; Altair's own method has no type."""
+    encoded: alt.Chart = chart.encode(**channels)
+    return encoded
+
+
+def _readings(frame: pd.DataFrame, axes: _Axes) -> alt.Chart:
     rejected = f"datum.series === '{chart_data.REJECTED}'"
-    tooltip = [
-        alt.Tooltip("tokens:Q"),
-        alt.Tooltip("ms:Q", title="latency (ms)", format=".3f"),
-        alt.Tooltip("series:N", title="this is a"),
-        alt.Tooltip("what:N", title="of"),
-    ]
-    return (
-        alt.Chart(frame)
-        .mark_point(filled=False)
-        .encode(
-            x=x,
-            y=_y(),
-            color=colour,
-            tooltip=tooltip,
-            shape=alt.ShapeValue("circle", condition=alt.value("cross", test=rejected)),
-            size=alt.SizeValue(9, condition=alt.value(34, test=rejected)),
-            opacity=alt.OpacityValue(0.4, condition=alt.value(0.85, test=rejected)),
-        )
+    return _encoded(
+        alt.Chart(frame).mark_point(filled=False),
+        x=axes.x,
+        y=axes.y,
+        color=axes.colour,
+        shape=alt.ShapeValue("circle", condition=alt.value("cross", test=rejected)),
+        size=alt.SizeValue(9, condition=alt.value(34, test=rejected)),
+        opacity=alt.OpacityValue(0.4, condition=alt.value(0.85, test=rejected)),
+        tooltip=[
+            alt.Tooltip("tokens:Q"),
+            alt.Tooltip("ms:Q", title="latency (ms)", format=".3f"),
+            alt.Tooltip("series:N", title="this is a"),
+            alt.Tooltip("what:N", title="of"),
+        ],
     )
 
 
-def _band(points: pd.DataFrame, x: alt.X, colour: alt.Color) -> alt.Chart:
-    return alt.Chart(points).mark_area(opacity=0.22).encode(x=x, y=_y("low"), y2="high:Q", color=colour)
+def _band(points: pd.DataFrame, axes: _Axes) -> alt.Chart:
+    return _encoded(alt.Chart(points).mark_area(opacity=0.22), x=axes.x, y=axes.low, y2="high:Q", color=axes.colour)
 
 
-def _median(points: pd.DataFrame, x: alt.X, colour: alt.Color) -> alt.Chart:
-    # A lone point has no line.
-    return (
-        alt.Chart(points).mark_line(strokeWidth=1.8, point=len(points) < 30).encode(x=x, y=_y(), color=colour)
-    )
+def _median(points: pd.DataFrame, axes: _Axes) -> alt.Chart:
+    # few points make no line that can be read; one makes none at all
+    line = alt.Chart(points).mark_line(strokeWidth=1.8, point=len(points) < MARKED_BELOW)
+    return _encoded(line, x=axes.x, y=axes.y, color=axes.colour)
 
 
-def _pointing(points: pd.DataFrame, x: alt.X) -> alt.Chart:
+def _pointing(points: pd.DataFrame, axes: _Axes) -> alt.Chart:
     """Nothing to see: what is pointed at, with the tooltip of each point."""
-    tooltip = [
-        alt.Tooltip("tokens:Q"),
-        alt.Tooltip("latency:N", title="median"),
-        alt.Tooltip("interval:N", title="95 % interval"),
-        alt.Tooltip("readings:N"),
+    return _encoded(
+        alt.Chart(points).mark_point(size=70, opacity=0, filled=True),
+        x=axes.x,
+        y=axes.y,
+        tooltip=[
+            alt.Tooltip("tokens:Q"),
+            alt.Tooltip("latency:N", title="median"),
+            alt.Tooltip("interval:N", title="95 % interval"),
+            alt.Tooltip("readings:N"),
+        ],
+    )
+
+
+def _step_rules(steps: pd.DataFrame, axes: _Axes) -> alt.Chart:
+    return _encoded(
+        alt.Chart(steps).mark_rule(strokeWidth=1.4, opacity=0.85),
+        x=axes.x,
+        color=axes.colour,
+        strokeDash=alt.StrokeDashValue([5, 4], condition=alt.value([1, 0], test="datum.state === 'confirmed'")),
+        tooltip=_step_tooltip(),
+    )
+
+
+def _step_labels(steps: pd.DataFrame, axes: _Axes) -> list[alt.Chart]:
+    return [
+        _encoded(
+            alt.Chart(rows).mark_text(fontSize=11, fontWeight="bold", align="right", dx=-4),
+            x=axes.x,
+            y=alt.value(8 + LABEL_ROW * row),
+            text="label:N",
+            color=axes.colour,
+            tooltip=_step_tooltip(),
+        )
+        for row, rows in ((int(row), rows) for row, rows in steps.groupby("row"))
     ]
-    return alt.Chart(points).mark_point(size=70, opacity=0, filled=True).encode(x=x, y=_y(), tooltip=tooltip)
 
 
 def _step_tooltip() -> list[alt.Tooltip]:
@@ -121,26 +191,36 @@ def _step_tooltip() -> list[alt.Tooltip]:
     ]
 
 
-def _step_rules(steps: pd.DataFrame, x: alt.X, colour: alt.Color) -> alt.Chart:
-    dash = alt.StrokeDashValue([5, 4], condition=alt.value([1, 0], test="datum.state === 'confirmed'"))
-    return (
-        alt.Chart(steps)
-        .mark_rule(strokeWidth=1.4, opacity=0.85)
-        .encode(x=x, color=colour, strokeDash=dash, tooltip=_step_tooltip())
+def _rug(spots: pd.DataFrame, axes: _Axes) -> alt.Chart:
+    """Every sweet spot, at the foot: on a slope they are too many to be marked on the curve itself."""
+    return _encoded(
+        alt.Chart(spots).mark_tick(orient="vertical", thickness=1.3, size=RUG),
+        x=axes.x,
+        y=alt.value(alt.expr(f"height - {RUG / 2}")),
+        color=axes.colour,
+        tooltip=_spot_tooltip(),
     )
 
 
-def _step_labels(steps: pd.DataFrame, x: alt.X, colour: alt.Color) -> list[alt.Chart]:
+def _spots(spots: pd.DataFrame, axes: _Axes) -> alt.Chart:
+    return _encoded(
+        alt.Chart(spots).mark_point(shape="diamond", filled=True, opacity=1),
+        x=axes.x,
+        y=axes.y,
+        color=axes.colour,
+        size=alt.SizeValue(70, condition=alt.value(150, test="datum.label !== ''")),
+        tooltip=_spot_tooltip(),
+    )
+
+
+def _spot_labels(spots: pd.DataFrame, axes: _Axes) -> alt.Chart:
+    gold = COLOURS[chart_data.SWEET_SPOT]
+    label = alt.Chart(spots).mark_text(color=gold, fontSize=12, fontWeight="bold", align="left", dx=9, dy=10)
+    return _encoded(label, x=axes.x, y=axes.y, text="label:N")
+
+
+def _spot_tooltip() -> list[alt.Tooltip]:
     return [
-        alt.Chart(rows)
-        .mark_text(fontSize=11, fontWeight="bold", align="right", dx=-4)
-        .encode(x=x, y=alt.value(8 + LABEL_ROW * row), text="label:N", color=colour, tooltip=_step_tooltip())
-        for row, rows in ((int(row), rows) for row, rows in steps.groupby("row"))
-    ]
-
-
-def _spots(spots: pd.DataFrame, x: alt.X, colour: alt.Color) -> alt.Chart:
-    tooltip = [
         alt.Tooltip("series:N", title="this is a"),
         alt.Tooltip("tokens:Q"),
         alt.Tooltip("latency:N", title="median"),
@@ -148,33 +228,3 @@ def _spots(spots: pd.DataFrame, x: alt.X, colour: alt.Color) -> alt.Chart:
         alt.Tooltip("saves:N", title="saves at most"),
         alt.Tooltip("recommended:N"),
     ]
-    size = alt.SizeValue(55, condition=alt.value(130, test="datum.label !== ''"))
-    return (
-        alt.Chart(spots)
-        .mark_point(shape="diamond", filled=True, opacity=1)
-        .encode(x=x, y=_y(), color=colour, size=size, tooltip=tooltip)
-    )
-
-
-def _spot_labels(spots: pd.DataFrame, x: alt.X) -> alt.Chart:
-    return (
-        alt.Chart(spots)
-        .mark_text(fontSize=12, fontWeight="bold", align="left", dx=9, dy=10, color=COLOURS[chart_data.SWEET_SPOT])
-        .encode(x=x, y=_y(), text="label:N")
-    )
-
-
-def _overview(points: pd.DataFrame) -> alt.Chart:
-    x = alt.X(
-        "tokens:Q",
-        title="drag here to look closer, double-click to see all",
-        scale=alt.Scale(nice=False),
-        axis=alt.Axis(grid=False, labels=False, ticks=False, domain=False),
-    )
-    y = alt.Y("ms:Q", title=None, scale=alt.Scale(zero=False), axis=None)
-    return (
-        alt.Chart(points)
-        .mark_area(line={"color": COLOURS[chart_data.MEDIAN]}, color=COLOURS[chart_data.MEDIAN], opacity=0.25)
-        .encode(x=x, y=y)
-        .properties(height=OVERVIEW_HEIGHT)
-    )

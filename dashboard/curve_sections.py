@@ -58,7 +58,7 @@ def metrics(analysis: Analysis, summary: CurveSummary) -> None:
     choices = analysis.recommendation.choices
     if choices:
         best = choices[0]
-        reach = f"{percent(best.saves_low_percent)} – {percent(best.saves_high_percent)}"
+        reach = f"{percent(best.saves_low_percent)} to {percent(best.saves_high_percent)}"
         text = f"at {best.tokens} tokens · 95 %: {reach}{doubted}"
         _metric(columns[1], "Best sweet spot saves", percent(best.saves_percent), text)
     else:
@@ -87,14 +87,31 @@ def chart(look: Look) -> None:
         accepted = st.toggle("Accepted readings", value=True, key="show-accepted")
         rejected = st.toggle(f"Rejected readings ({analysis.curve.rejected:,})", value=False, key="show-rejected")
     drawn = chart_data.drawn_readings(analysis.curve, look.readings, accepted=accepted, rejected=rejected)
-    st.altair_chart(curve_chart(analysis, drawn.frame), width="stretch")
-    notes = ["Readings are drawn as measured; the median divides each pass by its speed factor."]
+    # The slider stands below the chart and is read before it is drawn.
+    place = st.container()
+    shown = _shown(look.view.summary.id, analysis.curve)
+    place.altair_chart(curve_chart(analysis, drawn.frame, shown), width="stretch")
+    notes = [
+        "The slider zooms. In the chart, drag to move, hold Shift and turn the wheel to zoom, double-click to go back.",
+        "Readings are drawn as measured; the median divides each pass by its speed factor.",
+    ]
     if drawn.outside:
         far = percent(100 * chart_data.DRAWN_WITHIN).replace(".0", "")
         notes.append(f"{drawn.outside:,} readings more than {far} off the median are not drawn.")
     if drawn.every > 1:
         notes.append(f"Of the rest, one in {drawn.every} is drawn.")
     st.caption(" ".join(notes))
+
+
+def _shown(curve_id: int, curve: Curve) -> tuple[int, int]:
+    """The range of token counts to look at, all of them until somebody moves the slider."""
+    counts = [point.tokens for point in curve.points]
+    first, last = counts[0], counts[-1]
+    if len(counts) == 1:
+        return first, last
+    # While a curve grows new counts come in: the slider then begins anew.
+    low, high = st.select_slider("Tokens shown", counts, (first, last), key=f"shown-{curve_id}-{len(counts)}")
+    return low, high
 
 
 def recommendation(analysis: Analysis) -> None:
@@ -104,8 +121,8 @@ def recommendation(analysis: Analysis) -> None:
     if choices:
         best = choices[0]
         st.markdown(
-            f"Keep **{best.tokens} tokens**, remove {best.removed}: at most **{percent(best.saves_percent)}** faster, "
-            f"{plain(best.reason)}."
+            f"Keep **{best.tokens} tokens**, remove {best.removed}: that saves at most "
+            f"**{percent(best.saves_percent)}** of the latency. It is {plain(best.reason)}."
         )
         _table(tables.choices_table(choices))
     st.caption(plain(analysis.recommendation.note))

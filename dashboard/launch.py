@@ -17,6 +17,7 @@ OPTIONS = {
     # An error that nobody foresaw goes to the log, not to the page.
     "client.showErrorDetails": "none",
     "client.toolbarMode": "viewer",
+    "theme.paddingTop": "2.5rem",
     "theme.baseRadius": "0.5rem",
     "theme.light.primaryColor": "#0b6bcb",
     "theme.light.backgroundColor": "#ffffff",

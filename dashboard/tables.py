@@ -62,7 +62,7 @@ def choices_table(choices: Sequence[Choice]) -> pd.DataFrame:
             "Remove": choice.removed,
             "Latency": milliseconds(choice.latency_ns),
             "Saves at most": percent(choice.saves_percent),
-            "95 % interval": f"{percent(choice.saves_low_percent)} – {percent(choice.saves_high_percent)}",
+            "95 % interval": f"{percent(choice.saves_low_percent)} to {percent(choice.saves_high_percent)}",
             "Why": choice.reason,
             "State": "verified" if choice.verified else "unverified",
         }

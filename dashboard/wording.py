@@ -21,9 +21,9 @@ def milliseconds(latency_ns: float) -> str:
 
 
 def interval(low_ns: float, high_ns: float) -> str:
-    """An interval of latencies, with the digits of its upper end and one more: "45.98 – 46.52 ms"."""
+    """An interval of latencies, with the digits of its upper end and one more: "45.98 to 46.52 ms"."""
     digits = min(_digits(high_ns) + 1, 3)
-    return f"{low_ns / NS_PER_MS:.{digits}f} – {high_ns / NS_PER_MS:.{digits}f} ms"
+    return f"{low_ns / NS_PER_MS:.{digits}f} to {high_ns / NS_PER_MS:.{digits}f} ms"
 
 
 def _digits(latency_ns: float) -> int:

@@ -38,7 +38,6 @@ class Chores:
 
     def _run(self) -> None:
         while not self._stopped:
-            self._job_ended.clear()
             try:
                 for job_id in self._dispatch.expire():
                     log.warning("the lease on job %d ran out", job_id)
@@ -49,3 +48,5 @@ class Chores:
                 # A curve that breaks the analysis must not keep expired leases from coming back.
                 log.exception("a chore failed and is tried again")
             self._clock.wait(self._job_ended, EVERY_S)
+            # Cleared before the work, not after it: what ends meanwhile is worked off at once.
+            self._job_ended.clear()

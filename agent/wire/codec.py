@@ -25,6 +25,9 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
 """The deepest nesting of a body; no message needs more than 6."""
 
+MAX_DIGITS = 40
+"""The longest whole number that is read: the largest of any field has 19 digits."""
+
 T = TypeVar("T")
 
 
@@ -93,15 +96,27 @@ def parse(body: bytes | str, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
     if len(body) > max_bytes:
         raise WireError("", f"is larger than {max_bytes} bytes")
     try:
-        value = json.loads(body, parse_constant=_refuse_constant, object_pairs_hook=_unique_fields)
+        value = json.loads(
+            body.decode() if isinstance(body, bytes) else body,  # json.loads would take UTF-16 and UTF-32 too
+            parse_int=_bounded_int,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_unique_fields,
+        )
     except WireError:
         raise
     except RecursionError:
         raise WireError("", f"is nested deeper than {MAX_DEPTH} levels") from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise WireError("", f"is not JSON: {error}") from None
     _refuse_depth(value, MAX_DEPTH)
     return value
+
+
+def _bounded_int(digits: str) -> int:
+    # Reading a number takes time quadratic in its length.
+    if len(digits) > MAX_DIGITS:
+        raise WireError("", f"holds a number of more than {MAX_DIGITS} digits")
+    return int(digits)
 
 
 def _refuse_constant(name: str) -> Any:
@@ -112,8 +127,13 @@ def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         repeated = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
-        raise WireError(repeated, "is given twice")
+        raise WireError(_shown(repeated), "is given twice")
     return fields
+
+
+def _shown(name: str) -> str:
+    """A field's name that somebody else chose, fit to stand in an error: short, and text to every reader."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name[:80])
 
 
 def _refuse_depth(value: Any, left: int) -> None:
@@ -164,17 +184,21 @@ def _scalar(kind: type) -> Shape:
         fits = type(value) is kind or (kind is float and type(value) is int)
         if not fits:
             raise WireError(path, f"must be {_JSON_NAMES[kind]}, not {_json_name(value)}")
-        if kind is float and not math.isfinite(value):
-            raise WireError(path, f"must be a finite number, not {value}")
+        if kind is float and not _is_finite(value):
+            raise WireError(path, "must be a finite number")
 
     def read(value: Any, path: str) -> Any:
         check(value, path)
-        try:
-            return float(value) if kind is float else value
-        except OverflowError:
-            raise WireError(path, "must be a finite number") from None
+        return float(value) if kind is float else value
 
     return Shape(read, lambda value: value, check)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def _json_name(value: Any) -> str:
@@ -183,25 +207,28 @@ def _json_name(value: Any) -> str:
 
 
 def _limited(inner: Shape, limits: tuple[Limit, ...]) -> Shape:
+    of_lists = tuple(limit for limit in limits if isinstance(limit, Items))
+
     def check(value: Any, path: str) -> None:
         inner.check(value, path)
-        _check_limits(value, path)
-
-    def _check_limits(value: Any, path: str) -> None:
-        for limit in limits:
-            complaint = limit.complaint(value)
-            if complaint is not None:
-                raise WireError(path, complaint)
+        _check_limits(limits, value, path)
 
     def read(value: Any, path: str) -> Any:
         # A list beyond its limit is refused before its items are read.
         if isinstance(value, list):
-            _check_limits(value, path)
+            _check_limits(of_lists, value, path)
         result = inner.read(value, path)
-        _check_limits(result, path)
+        _check_limits(limits, result, path)
         return result
 
     return Shape(read, inner.write, check)
+
+
+def _check_limits(limits: tuple[Limit, ...], value: Any, path: str) -> None:
+    for limit in limits:
+        complaint = limit.complaint(value)
+        if complaint is not None:
+            raise WireError(path, complaint)
 
 
 def _optional(inner: Shape) -> Shape:
@@ -255,7 +282,7 @@ def _dataclass(cls: type) -> Shape:
             raise WireError(path, f"must be an object, not {_json_name(value)}")
         fields = fields_of(cls)
         for unknown in sorted(value.keys() - fields.keys()):
-            raise WireError(_join(path, unknown[:80]), "is not a field of this message")
+            raise WireError(_join(path, _shown(unknown)), "is not a field of this message")
         for missing in sorted(required - value.keys()):
             raise WireError(_join(path, missing), "is missing")
         found = {name: fields[name].read(inner, _join(path, name)) for name, inner in value.items()}

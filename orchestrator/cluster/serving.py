@@ -7,7 +7,9 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from orchestrator.cluster import loopback
 from orchestrator.errors import StartFailed
 
 APPLICATION = "stepfarm"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
@@ -26,13 +29,22 @@ def serving(settings: Settings) -> Iterator[None]:
     Raises:
         StartFailed: Ray or the application did not come up.
     """
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     scratch = Path(tempfile.mkdtemp(prefix="stepfarm-ray-"))  # Ray's sockets need a short path
     try:
         with _ray(settings, scratch):
             _serve(settings)
+            _take_back_signals(handlers)
             yield
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _take_back_signals(handlers: dict[signal.Signals, Any]) -> None:
+    # Ray's core ends the process at SIGTERM, where we end in good order.
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from agent.wire.jobs import Round as RoundRequested
 from agent.wire.readings import Batch
 from orchestrator.analysis.planning import next_round
 from orchestrator.errors import BadRequest, Conflict
+from orchestrator.jobs.states import AttemptEnding
 from orchestrator.storage import curves, devices, jobs
 from orchestrator.storage.database import Database
 from orchestrator.storage.tables import Curve, Job, Round
@@ -32,13 +33,17 @@ HEARTBEAT_S = 15.0
 RETRY_S = 2.0
 """When a device without work asks again."""
 
+LET_GO = frozenset({AttemptEnding.FAILED, AttemptEnding.CANCELLED, AttemptEnding.GIVEN_BACK})
+"""The endings that a device reports."""
+
 
 class Dispatch:
-    """Hands out jobs and takes in what comes of them. Each call is one transaction.
+    """Hands out jobs and takes in what comes of them. Each call is one transaction, and may be repeated.
 
     Args:
         rng: where the jitter of back-off comes from.
-        job_ended: set whenever a job has ended or readings came late, so that whoever analyses wakes up.
+        job_ended: set when a device or its silence ended a job, or readings came late, so that whoever analyses
+            wakes up.
     """
 
     def __init__(self, database: Database, clock: Clock, rng: random.Random, job_ended: threading.Event) -> None:
@@ -111,7 +116,10 @@ class Dispatch:
         """
         now_ms = self._clock.epoch_ms()
         with self._database.write() as session:
-            job = jobs.held_job(session, device_id=device_id, job_id=job_id, fence=request.fence)
+            job = jobs.own_job(session, device_id=device_id, job_id=job_id)
+            if jobs.ending_of(session, job, request.fence) is AttemptEnding.DONE:
+                return RoundAnswer(round=None, passes_done=0)  # said before, and the answer was lost
+            jobs.refuse_lost(job, request.fence)
             curve = jobs.note_facts(session, job, request.facts, now_ms=now_ms)
             _refuse_other_tokens(curve, request.facts)
             asked = jobs.rounds_of(session, job)
@@ -124,7 +132,7 @@ class Dispatch:
                 jobs.plan_of(session, job),
                 request.facts,
                 [from_plain(RoundRequested, row.request) for row in asked],
-                curves.analysable(session, curve),
+                curves.analysable(session, curve, curves.passes_of(session, curve)),
             )
             if following is None:
                 jobs.finish(session, job, now_ms=now_ms)
@@ -135,10 +143,17 @@ class Dispatch:
         return RoundAnswer(round=following, passes_done=0)
 
     def end(self, device_id: int, job_id: int, report: EndReport) -> None:
-        """The device lets go of a job that is not done."""
+        """The device lets go of a job that is not done.
+
+        Raises:
+            LeaseLost: the lease was over before.
+        """
         now_ms = self._clock.epoch_ms()
         with self._database.write() as session:
-            job = jobs.held_job(session, device_id=device_id, job_id=job_id, fence=report.fence)
+            job = jobs.own_job(session, device_id=device_id, job_id=job_id)
+            if jobs.ending_of(session, job, report.fence) in LET_GO:
+                return  # said before, and the answer was lost
+            jobs.refuse_lost(job, report.fence)
             if report.ending is Ending.FAILED and report.failure is not None:
                 jobs.fail(session, job, report.failure, now_ms=now_ms, rng=self._rng)
             elif report.ending is Ending.CANCELLED and job.cancel_asked_ms is not None:

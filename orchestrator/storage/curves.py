@@ -9,13 +9,16 @@ from sqlalchemy.orm import Session
 
 from agent.wire.codec import encode, from_plain, to_plain
 from agent.wire.conditions import Doubt
+from agent.wire.jobs import Round as RoundRequested
 from agent.wire.readings import Batch
 from orchestrator.analysis.analyse import METHOD, METHOD_VERSION, Analysis
 from orchestrator.analysis.passes import PassReadings
 from orchestrator.curves import blob
 from orchestrator.curves.blob import StoredPass
-from orchestrator.errors import Conflict, NotFound
-from orchestrator.storage.tables import AnalysisResult, Attempt, Curve, Job, Pass, ReadingBatch
+from orchestrator.errors import BadRequest, Conflict, NotFound
+from orchestrator.storage.tables import AnalysisResult, Attempt, Curve, Job, Pass, ReadingBatch, Round
+
+BUG = "This is a bug of the agent: please report it."
 
 
 def take_in(session: Session, *, device_id: int, job_id: int, batch: Batch, now_ms: int) -> int:
@@ -25,12 +28,15 @@ def take_in(session: Session, *, device_id: int, job_id: int, batch: Batch, now_
 
     Raises:
         NotFound: this device never had an attempt of that number at that job, or had not said what it loaded.
+        BadRequest: the round was never asked for, or not these token counts.
         Conflict: other readings stand under the same key already; they stay as they are.
     """
     _refuse_foreign(session, device_id=device_id, job_id=job_id, fence=batch.fence)
-    curve = session.scalar(sa.select(Curve).where(Curve.job_id == job_id).with_for_update())
+    # Locked, so that readings that come while the curve is being sealed wait and are kept beside the blob.
+    curve = session.scalar(sa.select(Curve).where(Curve.job_id == job_id).with_for_update(key_share=True))
     if curve is None:
         raise NotFound(f"Job {job_id} has no curve yet.", "Ask for its first round before posting readings.")
+    _refuse_unasked(session, job_id, batch)
     content = blob.sha256(encode(batch))
     known = session.scalar(
         sa.select(Pass.content_sha256).where(
@@ -42,7 +48,7 @@ def take_in(session: Session, *, device_id: int, job_id: int, batch: Batch, now_
     elif known != content:
         raise Conflict(
             f"Pass {batch.number} of round {batch.round} of job {job_id} (lease {batch.fence}) holds other readings.",
-            "Readings are never rewritten. This is a bug of the agent: please report it; the spool may drop the batch.",
+            f"Readings are never rewritten. {BUG}",
         )
     return len(batch.readings)
 
@@ -58,6 +64,16 @@ def _refuse_foreign(session: Session, *, device_id: int, job_id: int, fence: int
             f"This device has no lease {fence} on a job {job_id}.",
             "Post readings under the lease they were measured in.",
         )
+
+
+def _refuse_unasked(session: Session, job_id: int, batch: Batch) -> None:
+    row = session.get(Round, (job_id, batch.round))
+    if row is None:
+        raise BadRequest(f"Job {job_id} was never asked for round {batch.round}.", BUG)
+    asked = from_plain(RoundRequested, row.request)
+    strange = {reading.tokens for reading in batch.readings} - {*asked.tokens, asked.sentinel}
+    if strange:
+        raise BadRequest(f"Round {batch.round} of job {job_id} does not ask for {min(strange)} tokens.", BUG)
 
 
 def _add(session: Session, curve: Curve, batch: Batch, content: str, now_ms: int) -> None:
@@ -86,8 +102,8 @@ def _add(session: Session, curve: Curve, batch: Batch, content: str, now_ms: int
 
 
 def passes_of(session: Session, curve: Curve) -> list[StoredPass]:
-    """Every pass of ``curve``, sealed or not, in the order of its key."""
-    passes = [] if curve.blob is None else blob.unpack(curve.blob)
+    """Every pass of ``curve``, sealed or not, by round, attempt and number."""
+    passes = sealed_passes(curve)
     loose = session.scalars(
         sa.select(ReadingBatch.blob).join(Pass, Pass.id == ReadingBatch.pass_id).where(Pass.job_id == curve.job_id)
     )
@@ -96,17 +112,23 @@ def passes_of(session: Session, curve: Curve) -> list[StoredPass]:
     return sorted(passes, key=lambda one: (one.round, one.fence, one.number))
 
 
-def analysable(session: Session, curve: Curve) -> list[PassReadings]:
-    """Every pass of ``curve`` as the analysis takes it, with the doubts that the device noted."""
+def sealed_passes(curve: Curve) -> list[StoredPass]:
+    """The passes in the blob of ``curve``; none before it is sealed."""
+    return [] if curve.blob is None else blob.unpack(curve.blob)
+
+
+def analysable(session: Session, curve: Curve, passes: Sequence[StoredPass]) -> list[PassReadings]:
+    """``passes`` of ``curve`` as the analysis takes them, with the doubts that the device noted."""
     doubts = {
         (one.round, one.fence, one.number): tuple(from_plain(Doubt, doubt) for doubt in one.doubts)
         for one in session.scalars(sa.select(Pass).where(Pass.job_id == curve.job_id))
     }
-    return [one.for_analysis(doubts[one.round, one.fence, one.number]) for one in passes_of(session, curve)]
+    return [one.for_analysis(doubts[one.round, one.fence, one.number]) for one in passes]
 
 
 def seal(session: Session, curve: Curve, *, now_ms: int) -> None:
     """Put all readings of ``curve`` into its one blob; the batches they came in are dropped in the same transaction."""
+    session.refresh(curve, with_for_update={"key_share": True})
     passes = passes_of(session, curve)
     if not passes:
         return

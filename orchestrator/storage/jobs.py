@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -17,9 +16,7 @@ from orchestrator.analysis.planning import Plan
 from orchestrator.errors import LeaseLost, NotFound
 from orchestrator.jobs import endings
 from orchestrator.jobs.states import MOVES, AttemptEnding, JobState
-from orchestrator.storage.tables import Attempt, Curve, Job, Round, Sweep
-
-T = TypeVar("T")
+from orchestrator.storage.tables import Attempt, Curve, Device, Job, Round, Sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +81,10 @@ def lease(
       again under a new fence, unless it was cancelled or has had its last attempt.
     - Otherwise the queued job of highest priority, then of lowest number, whose time has come.
     """
+    # A claim that is repeated while it is still being answered waits here and then finds its lease.
+    session.execute(sa.select(Device.id).where(Device.id == device_id).with_for_update(key_share=True))
     held = session.scalar(
-        sa.select(Job).where(Job.device_id == device_id, Job.state == JobState.LEASED.value).with_for_update()
+        sa.select(Job).where(Job.device_id == device_id, _is(JobState.LEASED)).with_for_update(key_share=True)
     )
     if held is not None:
         attempt = session.get_one(Attempt, (held.id, held.fence))
@@ -98,12 +97,17 @@ def lease(
             return _begin_attempt(session, held, claim, now_ms, lease_ms)
     job = session.scalar(
         sa.select(Job)
-        .where(Job.device_id == device_id, Job.state == JobState.QUEUED.value, Job.not_before_ms <= now_ms)
+        .where(Job.device_id == device_id, _is(JobState.QUEUED), Job.not_before_ms <= now_ms)
         .order_by(Job.priority.desc(), Job.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     return None if job is None else _begin_attempt(session, job, claim, now_ms, lease_ms)
+
+
+def _is(state: JobState) -> sa.ColumnElement[bool]:
+    # In the statement itself, not as a parameter: SQLite takes a partial index only where it can read the condition.
+    return Job.state == sa.literal(state.value, literal_execute=True)
 
 
 def _begin_attempt(session: Session, job: Job, claim: str, now_ms: int, lease_ms: int) -> LeasedJob:
@@ -138,20 +142,48 @@ def held_job(session: Session, *, device_id: int, job_id: int, fence: int) -> Jo
         LeaseLost: the fence is not that of the device's lease on this job.
         NotFound: the job is not this device's.
     """
-    job = session.scalar(sa.select(Job).where(Job.id == job_id, Job.device_id == device_id).with_for_update())
-    if job is None:
-        raise NotFound(f"This device has no job {job_id}.", "Ask for a lease.")
-    if job.state != JobState.LEASED.value or job.fence != fence:
-        raise LeaseLost(
-            f"Lease {fence} on job {job_id} is over: the job is {job.state}, its newest lease {job.fence}.",
-            "Readings are still taken. Stop measuring and ask for a lease.",
-        )
+    job = own_job(session, device_id=device_id, job_id=job_id)
+    refuse_lost(job, fence)
     return job
 
 
+def own_job(session: Session, *, device_id: int, job_id: int) -> Job:
+    """The job of this device, locked for writing, whoever holds the lease.
+
+    Raises:
+        NotFound: the job is not this device's.
+    """
+    # "key_share" lets readings of the job come in meanwhile: their rows refer to its key, which never changes.
+    job = session.scalar(
+        sa.select(Job).where(Job.id == job_id, Job.device_id == device_id).with_for_update(key_share=True)
+    )
+    if job is None:
+        raise NotFound(f"This device has no job {job_id}.", "Ask for a lease.")
+    return job
+
+
+def refuse_lost(job: Job, fence: int) -> None:
+    """Refuse to go on under a lease that is over.
+
+    Raises:
+        LeaseLost: the fence is not that of a lease on this job.
+    """
+    if job.state != JobState.LEASED.value or job.fence != fence:
+        raise LeaseLost(
+            f"Lease {fence} on job {job.id} is over: the job is {job.state}, its newest lease {job.fence}.",
+            "Readings are still taken. Stop measuring and ask for a lease.",
+        )
+
+
+def ending_of(session: Session, job: Job, fence: int) -> AttemptEnding | None:
+    """How the attempt ``fence`` at ``job`` ended; None where it has not, or never was."""
+    attempt = session.get(Attempt, (job.id, fence))
+    return None if attempt is None or attempt.ending is None else AttemptEnding(attempt.ending)
+
+
 def note_facts(session: Session, job: Job, facts: ModelFacts, *, now_ms: int) -> Curve:
-    """The curve of ``job``, made when the device first says what it loaded."""
-    curve = session.scalar(sa.select(Curve).where(Curve.job_id == job.id))
+    """The curve of ``job``, locked for writing, made when the device first says what it loaded."""
+    curve = session.scalar(sa.select(Curve).where(Curve.job_id == job.id).with_for_update(key_share=True))
     if curve is None:
         curve = Curve(job_id=job.id, facts=to_plain(facts), readings=0, accepted=0, created_ms=now_ms)
         session.add(curve)
@@ -202,14 +234,15 @@ def give_back(session: Session, job: Job, *, now_ms: int) -> None:
         job.ended_ms = now_ms
     else:
         _move(job, JobState.QUEUED)
+        job.not_before_ms = now_ms
 
 
 def expire(session: Session, *, now_ms: int, rng: random.Random) -> list[int]:
     """The numbers of the jobs whose lease has run out; each is queued again, failed or cancelled."""
     overdue = session.scalars(
         sa.select(Job)
-        .where(Job.state == JobState.LEASED.value, Job.lease_until_ms < now_ms)
-        .with_for_update(skip_locked=True)
+        .where(_is(JobState.LEASED), Job.lease_until_ms < now_ms)
+        .with_for_update(skip_locked=True, key_share=True)
     ).all()
     for job in overdue:
         _end_badly(session, job, AttemptEnding.EXPIRED, endings.expired(), now_ms=now_ms, rng=rng)
@@ -224,7 +257,8 @@ def ask_to_cancel(session: Session, sweep_id: int, *, now_ms: int) -> None:
     """
     if session.get(Sweep, sweep_id) is None:
         raise NotFound(f"There is no sweep {sweep_id}.", "`stepfarm sweep list` shows the sweeps.")
-    for job in session.scalars(sa.select(Job).where(Job.sweep_id == sweep_id).order_by(Job.id).with_for_update()):
+    jobs = sa.select(Job).where(Job.sweep_id == sweep_id).order_by(Job.id).with_for_update(key_share=True)
+    for job in session.scalars(jobs):
         if job.state == JobState.QUEUED.value:
             _move(job, JobState.CANCELLED)
             job.cancel_asked_ms = job.ended_ms = now_ms

@@ -91,27 +91,30 @@ def _with_jobs(session: Session, rows: Sequence[Sweep]) -> tuple[SweepView, ...]
         .where(Job.sweep_id.in_([row.id for row in rows]))
         .order_by(Job.id)
     ).all()
-    progress = _progress(session, [job.id for job, _, _ in found])
-    views = [_job(job, device, curve_id, progress.get(job.id)) for job, device, curve_id in found]
+    progress = _progress(session, [row.id for row in rows])
+    views: dict[int, list[JobView]] = {row.id: [] for row in rows}
+    for job, device, curve_id in found:
+        views[job.sweep_id].append(_job(job, device, curve_id, progress.get(job.id)))
     return tuple(
         SweepView(
             id=row.id,
             created_ms=row.created_ms,
             priority=row.priority,
             plan=from_plain(Plan, row.plan),
-            jobs=tuple(view for view in views if view.sweep_id == row.id),
+            jobs=tuple(views[row.id]),
         )
         for row in rows
     )
 
 
-def _progress(session: Session, job_ids: Sequence[int]) -> dict[int, Progress]:
+def _progress(session: Session, sweep_ids: Sequence[int]) -> dict[int, Progress]:
     newest = sa.select(Round.job_id, sa.func.max(Round.number).label("number")).group_by(Round.job_id).subquery()
     rows = session.execute(
         sa.select(Round.job_id, Round.number, Round.request, sa.func.count(Pass.id))
         .join(newest, sa.and_(newest.c.job_id == Round.job_id, newest.c.number == Round.number))
+        .join(Job, Job.id == Round.job_id)
         .outerjoin(Pass, sa.and_(Pass.job_id == Round.job_id, Pass.round == Round.number, Pass.complete))
-        .where(Round.job_id.in_(job_ids))
+        .where(Job.sweep_id.in_(sweep_ids))
         # A round is grouped by its key: PostgreSQL does not compare JSON.
         .group_by(Round.job_id, Round.number)
     ).all()
@@ -180,7 +183,8 @@ def curve(session: Session, curve_id: int) -> CurveView:
     row = _one_curve(session, curve_id)
     stored = _stored_analysis(session, row[0])
     if stored is None:
-        analysis = analyse(curves.analysable(session, row[0]))
+        passes = curves.passes_of(session, row[0])
+        analysis = analyse(curves.analysable(session, row[0], passes))
         return CurveView(summary=_summary(*row), sealed=False, analysis=analysis)
     return CurveView(summary=_summary(*row), sealed=True, analysis=stored)
 

@@ -1,0 +1,42 @@
+# Stepfarm. `make help` lists what there is to make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# What the environment was made from: another content makes it anew.
+STAMP = $(VENV)/.made-from-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format pictures constraints clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(STAMP)  ## make the environment in .venv
+
+$(STAMP): pyproject.toml constraints.txt
+	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh tests/support/make_environment.sh
+	@rm -f $(VENV)/.made-from-*
+	@touch $@
+
+demo: setup  ## measure a real model on this machine and show it in the dashboard (ARGS="--once" ends by itself)
+	@$(BIN)/stepfarm demo $(ARGS)
+
+test: setup  ## run every check and every test (ARGS="unit contract" runs some layers)
+	@sh tests/support/install_tools.sh
+	@$(BIN)/python tests/run_layers.py $(ARGS)
+
+check: setup  ## lint, types and the rules of who may import whom
+	@$(BIN)/python tests/run_layers.py check
+
+format: setup  ## put the code into shape
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+pictures: setup  ## make the pictures of the README from the curves of this machine's demo
+	@$(BIN)/python docs/make_pictures.py $(ARGS)
+
+constraints: setup  ## choose the newest versions that fit together
+	@sh tests/support/choose_versions.sh $(BIN)
+
+clean:  ## remove the environment and what tools left behind
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info build dist

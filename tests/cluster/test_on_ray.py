@@ -1,0 +1,59 @@
+"""The orchestrator on Ray: it serves, analyses as a task, keeps to loopback, and outlives its replica."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from orchestrator.analysis.planning import Plan
+from orchestrator.jobs.states import JobState
+from tests.cluster.conftest import Cluster
+from tests.support.filling import begun, enrolled
+from tests.support.processes import descendants, is_loopback, listening, wait_until
+
+
+def test_a_finished_job_is_analysed_as_a_ray_task(cluster: Cluster) -> None:
+    device = enrolled(cluster.url, cluster.client, "worker")
+
+    view = begun(device, cluster.client, plan=Plan(passes=5)).finish()
+
+    assert view.summary.job_state is JobState.DONE
+    assert {64, 128} <= {step.after_tokens for step in view.analysis.steps.steps}
+
+
+def test_nothing_listens_off_loopback(cluster: Cluster) -> None:
+    assert cluster.ready()
+
+    sockets = listening(descendants(cluster.process.pid))
+
+    assert sockets
+    assert {address: owner for address, owner in sockets.items() if not is_loopback(address)} == {}
+
+
+def test_secrets_are_for_their_owner_alone(cluster: Cluster) -> None:
+    home = cluster.home / "orchestrator"
+
+    modes = {name: (home / name).stat().st_mode & 0o777 for name in ("operator.key", "ray.token")}
+
+    assert modes == {"operator.key": 0o600, "ray.token": 0o600}
+
+
+def test_a_killed_replica_comes_back_and_nothing_is_lost(cluster: Cluster) -> None:
+    device = enrolled(cluster.url, cluster.client, "survivor")
+    curve_id = begun(device, cluster.client).finish().summary.id
+    before = cluster.client.readings(curve_id)
+    replica = next(pid for pid in descendants(cluster.process.pid) if b"ServeReplica" in _command(pid))
+
+    os.kill(replica, signal.SIGKILL)
+
+    wait_until(lambda: replica not in descendants(cluster.process.pid), what="the replica is gone")
+    wait_until(cluster.ready, what="another replica answers")
+    assert cluster.client.readings(curve_id) == before
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

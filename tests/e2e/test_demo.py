@@ -1,0 +1,105 @@
+"""The real main job through all programs: ``stepfarm demo`` measures a real ViT on this machine's CPU."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from orchestrator.curves.blob import StoredPass, unpack
+from tests.support.processes import wait_until, working_with
+from tests.support.serving import free_port
+
+MODEL = "test_vit"  # 101 tokens, six blocks: timm's own small Vision Transformer
+FEW_COUNTS = ["--model", MODEL, "--batch", "1", "--stride", "11"]
+ENOUGH = 5
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """The environment of one farm, kept from test to test in this file."""
+    home = tmp_path_factory.mktemp("farm")
+    return {
+        **os.environ,
+        "STEPFARM_HOME": str(home),
+        "STEPFARM_PORT": str(free_port()),
+        "STEPFARM_DASHBOARD_PORT": str(free_port()),
+    }
+
+
+@pytest.fixture(scope="module")
+def first_demo(farm: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """The first run, on Ray."""
+    return _demo(farm, "--once")
+
+
+def _demo(farm: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "orchestrator.cli", "demo", *FEW_COUNTS, *arguments]
+    return subprocess.run(command, env=farm, capture_output=True, text=True, timeout=240, check=False)
+
+
+def _stored_passes(farm: Mapping[str, str]) -> Iterator[StoredPass]:
+    database = sqlite3.connect(Path(farm["STEPFARM_HOME"]) / "orchestrator" / "stepfarm.db")
+    for (blob,) in database.execute("SELECT blob FROM curves WHERE blob IS NOT NULL ORDER BY id").fetchall():
+        yield from unpack(blob)
+    database.close()
+
+
+def test_the_demo_measures_this_machine_and_ends_with_0(
+    first_demo: subprocess.CompletedProcess[str],
+) -> None:
+    assert first_demo.returncode == 0, first_demo.stderr
+    assert "Traceback" not in first_demo.stdout + first_demo.stderr
+    assert "Sweet spots" in first_demo.stdout
+    assert "Recommended (unverified)" in first_demo.stdout
+    assert "Dashboard:" in first_demo.stdout
+
+
+def test_the_readings_in_the_database_are_real(
+    farm: Mapping[str, str], first_demo: subprocess.CompletedProcess[str]
+) -> None:
+    latencies: dict[int, list[int]] = {}
+    for one in _stored_passes(farm):
+        for tokens, latency_ns, accepted in zip(one.tokens, one.latency_ns, one.accepted, strict=True):
+            if accepted:
+                latencies.setdefault(int(tokens), []).append(int(latency_ns))
+
+    assert sorted(latencies) == [2, 13, 24, 35, 46, 57, 68, 79, 90, 101]
+    assert min(len(values) for values in latencies.values()) >= ENOUGH
+    assert min(latencies[101]) > min(latencies[2])
+
+
+def test_no_process_is_left(farm: Mapping[str, str], first_demo: subprocess.CompletedProcess[str]) -> None:
+    assert working_with(Path(farm["STEPFARM_HOME"])) == []
+
+
+def test_run_again_and_stopped_in_the_middle_it_keeps_what_was_there(
+    farm: Mapping[str, str], first_demo: subprocess.CompletedProcess[str]
+) -> None:
+    before = [one.latency_ns.tolist() for one in _stored_passes(farm)]
+    home = Path(farm["STEPFARM_HOME"])
+    command = [sys.executable, "-m", "orchestrator.cli", "demo", *FEW_COUNTS, "--without-ray", "--passes", "90"]
+    process = subprocess.Popen(command, env=farm, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    wait_until(lambda: any("agent.measure.child" in one for one in working_with(home)), what="it measures")
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+
+    assert "Traceback" not in output + errors
+    assert process.returncode == 1, errors
+    assert working_with(home) == []
+    assert [one.latency_ns.tolist() for one in _stored_passes(farm)][: len(before)] == before
+
+
+def test_an_unknown_model_is_refused_with_advice(farm: Mapping[str, str]) -> None:
+    ended = _demo(farm, "--once", "--without-ray", "--model", "deit_tinny_patch16_224")
+
+    assert ended.returncode == 1
+    assert "deit_tiny_patch16_224" in ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
