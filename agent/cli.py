@@ -89,10 +89,10 @@ def _run(_options: argparse.Namespace, settings: Settings) -> int:
     identity = _identity(settings)
     tools = Tools(
         client=OrchestratorClient(identity.url, identity.key),
-        spool=Spool(settings.agent_home / "spool"),
+        spool=Spool(settings.agent_home / "spool", tell=_tell),
         clock=SystemClock(),
         rng=random.Random(),  # noqa: S311  # jitter
-        tell=lambda line: print(line, flush=True),
+        tell=_tell,
     )
     agent = Agent(tools)
     with alone_in(settings.agent_home, program="stepfarm-agent"), _stopping_on_signals(agent):
@@ -100,11 +100,19 @@ def _run(_options: argparse.Namespace, settings: Settings) -> int:
         try:
             agent.run(describe())
         except Refused as refusal:
-            kept = len(tools.spool.waiting())
-            advice = f"{refusal.advice} {kept} passes wait in {settings.agent_home / 'spool'} and stay there."
+            kept = _passes(len(tools.spool.waiting()))
+            advice = f"{refusal.advice} {kept} to be sent in {settings.agent_home / 'spool'} and will not be lost."
             raise StateError(refusal.message, advice.strip()) from None
     print("Stopped.")
     return 0
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+def _passes(number: int) -> str:
+    return "1 pass waits" if number == 1 else f"{number} passes wait"
 
 
 def _identity(settings: Settings) -> Identity:
@@ -137,17 +145,21 @@ def _stopping_on_signals(agent: Agent) -> Iterator[None]:
 
 def _status(options: argparse.Namespace, settings: Settings) -> int:
     identity = read_identity(settings.agent_home)
-    waiting = len(Spool(settings.agent_home / "spool").waiting())
+    spool = Spool(settings.agent_home / "spool")
+    waiting, aside = len(spool.waiting()), len(spool.aside())
     if options.json:
         enrolled = identity is not None and identity.device_id is not None
         known = {"url": identity.url, "name": identity.name, "device_id": identity.device_id} if identity else None
-        print(json.dumps({"enrolled": enrolled, "identity": known, "passes_waiting": waiting}))
+        counts = {"passes_waiting": waiting, "passes_set_aside": aside}
+        print(json.dumps({"enrolled": enrolled, "identity": known, **counts}))
         return 0
     if identity is None or identity.device_id is None:
         print("Not enrolled.")
     else:
         print(f"Enrolled as {identity.name}, device {identity.device_id} of {identity.url}.")
     print(f"Passes waiting to be sent: {waiting}.")
+    if aside:
+        print(f"Passes set aside, damaged or refused: {aside}, in {settings.agent_home / 'spool'}.")
     return 0
 
 
@@ -169,7 +181,7 @@ def _unenroll(options: argparse.Namespace, settings: Settings) -> int:
         waiting = len(Spool(settings.agent_home / "spool").waiting())
         if waiting and not options.force:
             raise StateError(
-                f"{waiting} passes wait to be sent and would have no owner.",
+                f"{_passes(waiting)} to be sent and would have no owner.",
                 "Run stepfarm-agent run until they are sent, or give --force to leave them in the spool.",
             )
         forget(settings.agent_home)

@@ -16,6 +16,9 @@ from agent.wire.jobs import (
 )
 from agent.wire.readings import Accepted, Batch
 
+FATAL = frozenset({401, 403, 426})
+"""Refusals that every further request would meet too: the key or the version is not good any more."""
+
 
 class OrchestratorClient:
     """What a device may ask. Every call may be repeated: a lost answer costs nothing but time.

@@ -144,7 +144,8 @@ def _error_of(response: urllib3.BaseHTTPResponse, content: bytes, url: str) -> O
     if problem is None or response.status >= 500 or response.status in TRY_AGAIN:
         detail = problem.detail if problem else f"it answered {response.status}"
         return OrchestratorAway(
-            f"The orchestrator at {url} is not ready: {detail.rstrip('.')}.", problem.advice if problem else "Try again shortly."
+            f"The orchestrator at {url} is not ready: {detail.rstrip('.')}.",
+            problem.advice if problem else "Try again shortly.",
         )
     return Refused(problem.detail, problem.advice, status=response.status, type=problem.type)
 

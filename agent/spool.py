@@ -12,15 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.client import OrchestratorClient
+from agent.client import FATAL, OrchestratorClient
 from agent.durable import sync_directory, write_durably
 from agent.errors import Refused, StateError
 from agent.wire.codec import Message, WireError, decode, encode
 from agent.wire.fields import Identifier
 from agent.wire.readings import Batch
-
-FATAL = frozenset({401, 403, 426})
-"""Refusals that every further request would meet too: the key or the version is not good any more."""
 
 DAMAGED = "damaged"
 REFUSED = "refused"
@@ -113,7 +110,7 @@ class Spool:
         except OSError as error:
             raise StateError(
                 f"Readings cannot be kept in {self._folder}: {error.strerror}.",
-                "Free space there. Measuring stops until then; what was spooled before is safe.",
+                "Free space there, or make it writable. What was spooled before is safe.",
             ) from None
 
 

@@ -4,36 +4,50 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from agent.client import OrchestratorClient
+from agent.client import FATAL, OrchestratorClient
 from agent.clock import Clock
 from agent.errors import MeasurementFailed, OrchestratorAway, Refused, StateError
 from agent.heartbeat import Heart, Stopped
-from agent.measure.isolation import MeasurementStopped, MeasuringChild
+from agent.measure.isolation import COMMAND, MeasurementStopped, MeasuringChild
 from agent.measure.rounds import measure_round
 from agent.pace import back_off
 from agent.spool import Spool
-from agent.wire.jobs import Ending, EndReport, Failure, Lease, ModelFacts, Round, RoundRequest
+from agent.wire.jobs import (
+    Ending,
+    EndReport,
+    Failure,
+    FailureReason,
+    Lease,
+    ModelFacts,
+    Round,
+    RoundRequest,
+    Task,
+)
 from agent.wire.readings import Batch
 
 T = TypeVar("T")
 
-FATAL = frozenset({401, 403, 426})
-"""Refusals that every further request would meet too: the key or the version is not good any more."""
+LEASE_LOST = "lease-lost"
+"""The problem of a request that rests on a lease which is over; its name in ``orchestrator.api.problems``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What the agent works with. ``tell`` gets one line for people at each thing worth telling."""
+    """What the agent works with.
+
+    ``tell`` gets a line for people at each thing worth telling; ``child`` is the command that starts a measuring child.
+    """
 
     client: OrchestratorClient
     spool: Spool
     clock: Clock
     rng: random.Random
     tell: Callable[[str], None]
+    child: Sequence[str] = COMMAND
 
 
 class Interrupted(Exception):
@@ -48,7 +62,7 @@ class JobAtWork:
         self._lease = lease
         self._asked_ns = asked_ns
         self._stopped = threading.Event()
-        self._child = MeasuringChild(clock=tools.clock)
+        self._child = MeasuringChild(clock=tools.clock, command=tools.child)
 
     def interrupt(self) -> None:
         """Stop measuring, at once. For other threads and signal handlers."""
@@ -82,18 +96,27 @@ class JobAtWork:
             tell(f"{job}: done.")
         except MeasurementFailed as failure:
             tell(f"{job}: failed. {failure}")
-            self._end(Ending.FAILED, failure.as_failure())
+            self._fail(failure.as_failure(), heart)
         except (MeasurementStopped, Interrupted):
             self._end_stopped(heart)
         except Refused as refusal:
-            tell(f"{job}: {refusal}")
             if refusal.status in FATAL:
                 raise
+            tell(f"{job}: {refusal}")
+            if refusal.type != LEASE_LOST:
+                # Without a word the job would come straight back, to be refused again.
+                self._fail(_failure_of(refusal), heart)
         except StateError:
             self._end(Ending.GIVEN_BACK)
             raise
 
     def _measure(self) -> None:
+        if self._lease.task is not Task.SWEEP:
+            raise MeasurementFailed(
+                FailureReason.WORKLOAD_UNSUPPORTED,
+                f"this agent does no {self._lease.task.value} jobs",
+                "Upgrade stepfarm on the device.",
+            )
         facts = self._child.start(self._lease.model, self._lease.workload)
         completed: int | None = None
         while True:
@@ -141,10 +164,30 @@ class JobAtWork:
         if heart.stopped is not Stopped.LOST:
             self._end(Ending.CANCELLED if heart.stopped is Stopped.CANCELLED else Ending.GIVEN_BACK)
 
-    def _end(self, ending: Ending, failure: Failure | None = None) -> None:
-        # The lease runs out by itself where this cannot be said.
-        report = EndReport(fence=self._lease.fence, ending=ending, failure=failure)
+    def _fail(self, failure: Failure, heart: Heart) -> None:
+        """Say why the job failed, again and again while the lease holds: nobody else knows the reason."""
+        report = EndReport(fence=self._lease.fence, ending=Ending.FAILED, failure=failure)
         try:
-            self._tools.client.end(self._lease.job_id, report)
+            self._until_answered(lambda: self._tools.client.end(self._lease.job_id, report))
+        except Refused as refusal:
+            self._tell_untold(refusal)
+        except Interrupted:
+            self._end_stopped(heart)
+
+    def _end(self, ending: Ending) -> None:
+        # Said once: the lease runs out by itself where nobody hears it.
+        try:
+            self._tools.client.end(self._lease.job_id, EndReport(fence=self._lease.fence, ending=ending))
         except (OrchestratorAway, Refused) as error:
-            self._tools.tell(f"Job {self._lease.job_id}: the orchestrator could not be told. {error}")
+            self._tell_untold(error)
+
+    def _tell_untold(self, error: OrchestratorAway | Refused) -> None:
+        self._tools.tell(f"Job {self._lease.job_id}: the orchestrator could not be told. {error}")
+
+
+def _failure_of(refusal: Refused) -> Failure:
+    return Failure(
+        reason=FailureReason.INTERNAL,
+        message=f"The orchestrator refused what the device asked: {refusal.message}"[:4_000],
+        advice=refusal.advice[:4_000],
+    )

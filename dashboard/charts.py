@@ -49,7 +49,7 @@ def curve_chart(analysis: Analysis, readings: pd.DataFrame, shown: tuple[int, in
     )
     frames = (points, drawn, steps, spots)
     axes = _axes(shown, points, drawn, [name for name in COLOURS if any(name in _series(frame) for frame in frames)])
-    layers = [_readings(drawn, axes)] if len(drawn) else []
+    layers = _readings(drawn, axes) if len(drawn) else []
     layers += [_band(points, axes), _median(points, axes)]
     if len(steps):
         layers += [_step_rules(steps, axes), *_step_labels(steps, axes)]
@@ -114,23 +114,18 @@ def _encoded(chart: alt.Chart, **channels: Any) -> alt.Chart:
     return encoded
 
 
-def _readings(frame: pd.DataFrame, axes: _Axes) -> alt.Chart:
-    rejected = f"datum.series === '{chart_data.REJECTED}'"
-    return _encoded(
-        alt.Chart(frame).mark_point(filled=False),
-        x=axes.x,
-        y=axes.y,
-        color=axes.colour,
-        shape=alt.ShapeValue("circle", condition=alt.value("cross", test=rejected)),
-        size=alt.SizeValue(9, condition=alt.value(34, test=rejected)),
-        opacity=alt.OpacityValue(0.4, condition=alt.value(0.85, test=rejected)),
-        tooltip=[
-            alt.Tooltip("tokens:Q"),
-            alt.Tooltip("ms:Q", title="latency (ms)", format=".3f"),
-            alt.Tooltip("series:N", title="this is a"),
-            alt.Tooltip("what:N", title="of"),
-        ],
-    )
+def _readings(frame: pd.DataFrame, axes: _Axes) -> list[alt.Chart]:
+    """Accepted readings as faint points, rejected ones as crosses."""
+    rejected = frame["series"] == chart_data.REJECTED
+    faint = alt.Chart(frame[~rejected]).mark_point(filled=False, size=9, opacity=0.4)
+    crosses = alt.Chart(frame[rejected]).mark_point(shape="cross", filled=True, size=45, opacity=0.85, angle=45)
+    tooltip = [
+        alt.Tooltip("tokens:Q"),
+        alt.Tooltip("ms:Q", title="latency (ms)", format=".3f"),
+        alt.Tooltip("series:N", title="this is a"),
+        alt.Tooltip("what:N", title="of"),
+    ]
+    return [_encoded(mark, x=axes.x, y=axes.y, color=axes.colour, tooltip=tooltip) for mark in (faint, crosses)]
 
 
 def _band(points: pd.DataFrame, axes: _Axes) -> alt.Chart:

@@ -97,9 +97,9 @@ def chart(look: Look) -> None:
     ]
     if drawn.outside:
         far = percent(100 * chart_data.DRAWN_WITHIN).replace(".0", "")
-        notes.append(f"{drawn.outside:,} readings more than {far} off the median are not drawn.")
+        notes.append(f"Not drawn because they lie more than {far} off the median: {drawn.outside:,}.")
     if drawn.every > 1:
-        notes.append(f"Of the rest, one in {drawn.every} is drawn.")
+        notes.append(f"Of the others, one in {drawn.every} is drawn.")
     st.caption(" ".join(notes))
 
 

@@ -45,7 +45,7 @@ class Chores:
             except StepfarmError as error:
                 log.warning("chores wait: %s", error)
             except Exception:
-                # A curve that breaks the analysis must not keep expired leases from coming back.
+                # Whatever breaks here must not keep expired leases from coming back.
                 log.exception("a chore failed and is tried again")
             self._clock.wait(self._job_ended, EVERY_S)
             # Cleared before the work, not after it: what ends meanwhile is worked off at once.

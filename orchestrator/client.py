@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
-from agent.config import load_settings
-from agent.connection import Connection
+from agent.config import Settings, load_settings
+from agent.connection import LOOPBACK, Connection
 from agent.errors import ConfigError
 from agent.wire.jobs import Done, Workload
 from orchestrator.analysis.planning import Plan
@@ -37,19 +38,20 @@ class Client:
 
     Args:
         url: the orchestrator's address; by default the one that the settings name, else this machine's.
-        key: what to sign in with; by default the one that the settings name, else the operator's in the state
-            directory.
+        key: what to sign in with; by default the one that the settings name, else, on this machine, the operator's
+            in the state directory.
     """
 
     def __init__(self, url: str | None = None, key: str | None = None) -> None:
         settings = load_settings(os.environ)
-        key = key or settings.key or read_operator_key(settings.orchestrator_home)
+        url = url or settings.orchestrator_url
+        key = key or settings.key or _key_kept_here(settings, url)
         if key is None:
             raise ConfigError(
-                "There is no key to sign in with.",
+                f"There is no key to sign in with at {url}.",
                 "Start the orchestrator here (stepfarm up), or set STEPFARM_URL and STEPFARM_KEY for one elsewhere.",
             )
-        self._connection = Connection(url or settings.orchestrator_url, key, caller="client")
+        self._connection = Connection(url, key, caller="client")
 
     def me(self) -> Principal:
         """Who the key belongs to."""
@@ -105,3 +107,8 @@ class Client:
     def readings(self, curve_id: int) -> ReadingsView:
         """Every reading of a curve, with the conditions of its passes."""
         return self._connection.get(f"/v1/curves/{curve_id}/readings", ReadingsView, max_bytes=MAX_ANSWER_BYTES)
+
+
+def _key_kept_here(settings: Settings, url: str) -> str | None:
+    # The operator's key of this machine is for this machine: it is never sent to another.
+    return read_operator_key(settings.orchestrator_home) if urlsplit(url).hostname in LOOPBACK else None

@@ -9,6 +9,10 @@ class BadRequest(StepfarmError):
     """The request is understood and cannot be meant."""
 
 
+class NotAMessage(StepfarmError):
+    """The body is JSON and not the message that the route takes."""
+
+
 class NotSignedIn(StepfarmError):
     """No key, or one that is not known, expired or revoked."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
+from agent.durable import write_durably
 from agent.errors import StateError
 
 OPERATOR_PREFIX = "sfo_"
@@ -36,10 +36,13 @@ def read_operator_key(orchestrator_home: Path) -> str | None:
 
 
 def write_operator_key(orchestrator_home: Path, key: str) -> None:
-    """Keep the operator's key, readable by its owner alone from the first moment on."""
+    """Keep the operator's key, readable by its owner alone from the first moment on.
+
+    Raises:
+        StateError: the directory cannot be written.
+    """
     path = orchestrator_home / OPERATOR_KEY_FILE
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(key + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        write_durably(path, f"{key}\n".encode("ascii"), mode=0o600)
+    except OSError as error:
+        raise StateError(f"{path} cannot be written: {error.strerror}.", "Set STEPFARM_HOME to one you own.") from None

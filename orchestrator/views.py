@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated
 
-from agent.wire.codec import Message
+from agent.wire.codec import Message, WireError
 from agent.wire.conditions import Conditions, Doubt
 from agent.wire.enrolment import DeviceDescription, DeviceKind
 from agent.wire.fields import DeviceName, EpochMs, Identifier, Items, Line, ModelName, Ordinal, Range
@@ -63,6 +63,12 @@ class SweepRequest(Message):
     devices: Annotated[tuple[DeviceName, ...], Items(1_000, 1)]
     plan: Plan
     priority: Annotated[int, Range(-100, 100)] = 0
+
+    def __post_init__(self) -> None:
+        Message.__post_init__(self)
+        for name, values in (("models", self.models), ("workloads", self.workloads), ("devices", self.devices)):
+            if len(set(values)) != len(values):
+                raise WireError(name, "must not name the same twice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

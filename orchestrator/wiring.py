@@ -7,8 +7,6 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from sqlalchemy import make_url
-
 from agent.clock import Clock, SystemClock
 from agent.config import Settings
 from orchestrator import keys
@@ -26,15 +24,17 @@ def database_url(settings: Settings) -> str:
     return settings.database_url or f"sqlite:///{settings.orchestrator_home / 'stepfarm.db'}"
 
 
-def refuse_missing_file(settings: Settings) -> None:
-    """Refuse to look into an SQLite database that is not there: looking would make it.
+def existing_database(settings: Settings) -> Database:
+    """The database that the settings name, if it is there: looking into an SQLite file that is not would make it.
 
     Raises:
         SchemaMismatch: there is none.
     """
-    file = make_url(database_url(settings)).database
-    if settings.database_url is None and file is not None and not Path(file).exists():
+    database = Database(database_url(settings))
+    file = database.url.database
+    if database.is_sqlite and file is not None and not Path(file).exists():
         raise SchemaMismatch(f"There is no database {file} yet.", "Make it: stepfarm db upgrade, or stepfarm up.")
+    return database
 
 
 def prepare(settings: Settings, clock: Clock) -> str:
@@ -95,7 +95,11 @@ class Orchestrator:
         Raises:
             SchemaMismatch: the database is not of this version.
         """
-        schema.check(self.database)
+        try:
+            schema.check(self.database)
+        except BaseException:
+            self.database.close()
+            raise
         self._chores.start()
         return self
 

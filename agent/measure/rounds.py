@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.clock import Clock
+from agent.errors import MeasurementFailed
 from agent.measure.child_protocol import PassMeasured
 from agent.measure.isolation import MeasuringChild
 from agent.measure.stopping import round_is_done
-from agent.wire.jobs import Round
+from agent.wire.codec import WireError
+from agent.wire.jobs import FailureReason, Round
 from agent.wire.readings import Batch, Reading
 
 FIRST_PASS_DEADLINE_S = 3_600.0
@@ -50,14 +52,21 @@ def measure_round(
 
 
 def _batch(one: PassMeasured, *, fence: int, round_number: int, number: int) -> Batch:
-    return Batch(
-        fence=fence,
-        round=round_number,
-        number=number,
-        started_ms=one.started_ms,
-        complete=one.complete,
-        before=one.before,
-        after=one.after,
-        readings=one.readings,
-        doubts=one.doubts,
-    )
+    try:
+        return Batch(
+            fence=fence,
+            round=round_number,
+            number=number,
+            started_ms=one.started_ms,
+            complete=one.complete,
+            before=one.before,
+            after=one.after,
+            readings=one.readings,
+            doubts=one.doubts,
+        )
+    except WireError as error:
+        raise MeasurementFailed(
+            FailureReason.INTERNAL,
+            f"the measuring process gave a pass that is none: {error}",
+            "This is a fault of Stepfarm: please report it with this message.",
+        ) from None

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends
 from fastapi import Path as PathParameter
 from fastapi.responses import Response
 
-from agent.wire.codec import decode
 from agent.wire.enrolment import DeviceDescription, Enrolled, EnrolRequest
 from agent.wire.fields import INT64_MAX
 from agent.wire.jobs import (
@@ -23,7 +22,7 @@ from agent.wire.jobs import (
 )
 from agent.wire.readings import Accepted, Batch
 from orchestrator.api.auth import AsDevice, Serving, same_protocol
-from orchestrator.api.messages import Body, answer
+from orchestrator.api.messages import Body, answer, message
 from orchestrator.api.openapi import described
 from orchestrator.storage import devices
 
@@ -35,7 +34,7 @@ Number = Annotated[int, PathParameter(ge=1, le=INT64_MAX)]
 @router.post("/enrol", **described(EnrolRequest, Enrolled))
 def enrol(body: Body, serving: Serving) -> Response:
     """Join the fleet with a join code; the same request again gets the same answer."""
-    request = decode(EnrolRequest, body)
+    request = message(EnrolRequest, body)
     with serving.database.write() as session:
         device = devices.enrol(session, request, now_ms=serving.clock.epoch_ms())
     return answer(Enrolled(device_id=device.id, name=device.name))
@@ -44,7 +43,7 @@ def enrol(body: Body, serving: Serving) -> Response:
 @router.post("/device", **described(DeviceDescription, Done))
 def describe(caller: AsDevice, body: Body, serving: Serving) -> Response:
     """Say anew what this device is."""
-    description = decode(DeviceDescription, body)
+    description = message(DeviceDescription, body)
     with serving.database.write() as session:
         devices.describe(session, caller.device_id, description)
     return answer(Done())
@@ -53,29 +52,29 @@ def describe(caller: AsDevice, body: Body, serving: Serving) -> Response:
 @router.post("/leases", **described(LeaseRequest, LeaseAnswer))
 def lease(caller: AsDevice, body: Body, serving: Serving) -> Response:
     """Ask for work; the same claim again gets the same lease."""
-    return answer(serving.dispatch.lease(caller.device_id, decode(LeaseRequest, body)))
+    return answer(serving.dispatch.lease(caller.device_id, message(LeaseRequest, body)))
 
 
 @router.post("/jobs/{job_id}/heartbeat", **described(Heartbeat, HeartbeatAnswer))
 def heartbeat(job_id: Number, caller: AsDevice, body: Body, serving: Serving) -> Response:
     """Keep the lease; hear whether to stop."""
-    return answer(serving.dispatch.heartbeat(caller.device_id, job_id, decode(Heartbeat, body)))
+    return answer(serving.dispatch.heartbeat(caller.device_id, job_id, message(Heartbeat, body)))
 
 
 @router.post("/jobs/{job_id}/rounds", **described(RoundRequest, RoundAnswer))
 def next_round(job_id: Number, caller: AsDevice, body: Body, serving: Serving) -> Response:
     """Get the next round; none means that the job is done."""
-    return answer(serving.dispatch.next_round(caller.device_id, job_id, decode(RoundRequest, body)))
+    return answer(serving.dispatch.next_round(caller.device_id, job_id, message(RoundRequest, body)))
 
 
 @router.post("/jobs/{job_id}/batches", **described(Batch, Accepted))
 def batch(job_id: Number, caller: AsDevice, body: Body, serving: Serving) -> Response:
     """Hand over the readings of one pass; they are committed when this answers, and taken whatever the lease."""
-    return answer(Accepted(readings=serving.dispatch.take_in(caller.device_id, job_id, decode(Batch, body))))
+    return answer(Accepted(readings=serving.dispatch.take_in(caller.device_id, job_id, message(Batch, body))))
 
 
 @router.post("/jobs/{job_id}/end", **described(EndReport, Done))
 def end(job_id: Number, caller: AsDevice, body: Body, serving: Serving) -> Response:
     """Let go of a job that is not done."""
-    serving.dispatch.end(caller.device_id, job_id, decode(EndReport, body))
+    serving.dispatch.end(caller.device_id, job_id, message(EndReport, body))
     return answer(Done())

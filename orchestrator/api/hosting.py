@@ -16,6 +16,8 @@ from orchestrator.errors import StartFailed
 from orchestrator.wiring import Orchestrator
 
 START_S = 60.0
+PATIENCE_S = 10
+"""How long requests that run are waited for at the end."""
 
 
 @contextlib.contextmanager
@@ -29,7 +31,15 @@ def serving(settings: Settings, make: Callable[[], Orchestrator] | None = None) 
         StartFailed: it did not come up.
     """
     app = create_application(make or (lambda: Orchestrator(settings, analyse)))
-    server = _AnnouncedServer(uvicorn.Config(app, host="127.0.0.1", port=settings.port, log_level="error", ws="none"))
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=settings.port,
+        log_level="error",
+        ws="none",
+        timeout_graceful_shutdown=PATIENCE_S,
+    )
+    server = _AnnouncedServer(config)
     thread = threading.Thread(target=server.run, name="stepfarm-api", daemon=True)
     thread.start()
     try:

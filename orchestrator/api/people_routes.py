@@ -5,13 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
-from agent.wire.codec import decode
 from agent.wire.jobs import Done
 from orchestrator.api.auth import AsAnyone, AsOperator, AsViewer, Serving, same_protocol
 from orchestrator.api.device_routes import Number
-from orchestrator.api.messages import Body, answer
+from orchestrator.api.messages import Body, answer, message
 from orchestrator.api.openapi import described
-from orchestrator.errors import Conflict
+from orchestrator.errors import BadRequest
 from orchestrator.keys import new_join_code
 from orchestrator.roles import Principal
 from orchestrator.storage import devices, jobs, queries
@@ -44,7 +43,7 @@ def me(caller: AsAnyone) -> Response:
 @router.post("/join-codes", **described(Done, JoinCode))
 def join_code(_caller: AsOperator, body: Body, serving: Serving) -> Response:
     """A new join code, shown this once."""
-    decode(Done, body)
+    message(Done, body)
     code = new_join_code()
     with serving.database.write() as session:
         expires_ms = devices.add_join_code(session, code, now_ms=serving.clock.epoch_ms())
@@ -61,10 +60,10 @@ def fleet(_caller: AsViewer, serving: Serving) -> Response:
 @router.post("/sweeps", **described(SweepRequest, SweepView))
 def create_sweep(caller: AsOperator, body: Body, serving: Serving) -> Response:
     """Queue a sweep: one job for each model, workload and device."""
-    request = decode(SweepRequest, body)
+    request = message(SweepRequest, body)
     count = len(request.models) * len(request.workloads) * len(request.devices)
     if count > MOST_JOBS:
-        raise Conflict(f"That sweep has {count} jobs, the most is {MOST_JOBS}.", "Queue several smaller ones.")
+        raise BadRequest(f"That sweep has {count} jobs, the most is {MOST_JOBS}.", "Queue several smaller ones.")
     with serving.database.write() as session:
         found = devices.named(session, request.devices)
         sweep_id = jobs.create_sweep(
@@ -97,7 +96,7 @@ def sweep(sweep_id: Number, _caller: AsViewer, serving: Serving) -> Response:
 @router.post("/sweeps/{sweep_id}/cancel", **described(Done, SweepView))
 def cancel_sweep(sweep_id: Number, _caller: AsOperator, body: Body, serving: Serving) -> Response:
     """Cancel what is queued, and ask the devices to stop what they measure."""
-    decode(Done, body)
+    message(Done, body)
     with serving.database.write() as session:
         jobs.ask_to_cancel(session, sweep_id, now_ms=serving.clock.epoch_ms())
         return answer(queries.sweep(session, sweep_id))

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from agent.errors import StepfarmError
-from agent.wire.codec import WireError, encode
+from agent.wire.codec import encode
 from agent.wire.problems import PROBLEM_CONTENT_TYPE, Problem
 from orchestrator import errors
 
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 STATUS: dict[type[StepfarmError], tuple[int, str]] = {
     errors.BadRequest: (400, "bad-request"),
+    errors.NotAMessage: (422, "not-a-message"),
     errors.NotSignedIn: (401, "not-signed-in"),
     errors.NotAllowed: (403, "not-allowed"),
     errors.CodeRefused: (403, "code-refused"),
@@ -32,17 +33,24 @@ STATUS: dict[type[StepfarmError], tuple[int, str]] = {
 }
 
 
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
+"""What HTTP wants beside a status (RFC 9110, sections 11.6.1 and 10.2.3)."""
+
+
 def problem(status: int, name: str, detail: str, advice: str) -> Response:
     """The answer that says no."""
-    body = encode(Problem(type=name, title=name.replace("-", " "), detail=detail[:4_000], advice=advice[:4_000]))
-    headers = {"Retry-After": "5"} if status == 503 else None
-    return Response(body, status_code=status, media_type=PROBLEM_CONTENT_TYPE, headers=headers)
+    body = encode(Problem(type=name, title=name.replace("-", " "), detail=_clean(detail), advice=_clean(advice)))
+    return Response(body, status_code=status, media_type=PROBLEM_CONTENT_TYPE, headers=HEADERS.get(status))
+
+
+def _clean(text: str) -> str:
+    """``text`` as the wire takes it: a refusal may quote what nobody could send."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "?")[:4_000]
 
 
 def install(app: FastAPI) -> None:
     """Make every error of ``app`` answer as a problem."""
     app.add_exception_handler(StepfarmError, _expected)
-    app.add_exception_handler(WireError, _not_a_message)
     app.add_exception_handler(RequestValidationError, _no_such_path)
     app.add_exception_handler(HTTPException, _of_the_framework)
     app.add_exception_handler(Exception, _unexpected)
@@ -55,10 +63,6 @@ def _expected(_request: Request, error: Exception) -> Response:
     return problem(status, name, error.message, error.advice)
 
 
-def _not_a_message(_request: Request, error: Exception) -> Response:
-    return problem(422, "not-a-message", str(error), "The OpenAPI description at /openapi.json says what is taken.")
-
-
 def _no_such_path(_request: Request, _error: Exception) -> Response:
     return problem(404, "not-found", "There is nothing at this path.", "Numbers in a path are whole and positive.")
 
@@ -67,12 +71,14 @@ def _of_the_framework(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise TypeError
     names = {404: "not-found", 405: "method-not-allowed"}
-    return problem(
+    answer = problem(
         error.status_code,
         names.get(error.status_code, "refused"),
         str(error.detail),
         "The OpenAPI description at /openapi.json lists every route.",
     )
+    answer.headers.update(error.headers or {})  # "Allow" beside 405
+    return answer
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

@@ -23,10 +23,13 @@ def add(commands: _SubParsersAction[Any]) -> None:
 def _upgrade(_options: argparse.Namespace, settings: Settings) -> int:
     need("sqlalchemy", "orchestrator")
     from agent.clock import SystemClock
+    from agent.locking import alone_in
     from orchestrator.storage.schema import newest_revision
     from orchestrator.wiring import prepare
 
-    prepare(settings, SystemClock())
+    # Not under the feet of an orchestrator at work.
+    with alone_in(settings.orchestrator_home, program="orchestrator"):
+        prepare(settings, SystemClock())
     print(f"The schema is {newest_revision()}.")
     return 0
 
@@ -34,11 +37,9 @@ def _upgrade(_options: argparse.Namespace, settings: Settings) -> int:
 def _check(_options: argparse.Namespace, settings: Settings) -> int:
     need("sqlalchemy", "orchestrator")
     from orchestrator.storage import schema
-    from orchestrator.storage.database import Database
-    from orchestrator.wiring import database_url, refuse_missing_file
+    from orchestrator.wiring import existing_database
 
-    refuse_missing_file(settings)
-    database = Database(database_url(settings))
+    database = existing_database(settings)
     try:
         schema.check(database)
     finally:

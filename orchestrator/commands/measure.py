@@ -66,8 +66,20 @@ def _with_progress(model: str, workload: Workload, plan: Any) -> Measurement:
 
 def _refuse_unwritable(path: Path | None) -> None:
     # Before measuring: minutes of measurements must not end in a typing error.
-    if path is not None and str(path) != "-" and not path.absolute().parent.is_dir():
-        raise StepfarmError(f"There is no directory {path.absolute().parent}.", "Make it, or choose another file.")
+    if path is None or str(path) == "-":
+        return
+    there = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if not there:
+            path.unlink()
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+
+
+def _cannot_write(path: Path, error: OSError) -> StepfarmError:
+    return StepfarmError(f"{path} cannot be written: {error.strerror}.", "Choose another file.")
 
 
 def _show(measurement: Measurement, options: argparse.Namespace) -> None:
@@ -92,4 +104,4 @@ def _write_json(path: Path, content: str) -> None:
     try:
         path.write_text(content, encoding="utf-8")
     except OSError as error:
-        raise StepfarmError(f"{path} cannot be written: {error.strerror}.", "Choose another file.") from None
+        raise _cannot_write(path, error) from None

@@ -147,12 +147,11 @@ def complete_passes(session: Session, job_id: int, round_number: int) -> int:
     return session.scalar(count) or 0
 
 
-def to_seal(session: Session) -> Sequence[Curve]:
-    """Curves of ended jobs with readings that are not in their blob."""
+def to_seal(session: Session) -> list[int]:
+    """The numbers of curves of ended jobs with readings that are not in their blob."""
     loose = sa.select(Pass.job_id).join(ReadingBatch, ReadingBatch.pass_id == Pass.id)
-    return session.scalars(
-        sa.select(Curve).join(Job, Job.id == Curve.job_id).where(Job.ended_ms.is_not(None), Job.id.in_(loose))
-    ).all()
+    ended = sa.select(Curve.id).join(Job, Job.id == Curve.job_id).where(Job.ended_ms.is_not(None), Job.id.in_(loose))
+    return list(session.scalars(ended.order_by(Curve.id)))
 
 
 def to_analyse(session: Session) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -29,22 +30,29 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _checked(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        # An error that is logged shows no parameters: names of devices and hashes of secrets are among them.
         if self.is_sqlite:
-            self.engine = sa.create_engine(self.url, connect_args={"timeout": SQLITE_BUSY_S})
+            self.engine = sa.create_engine(self.url, connect_args={"timeout": SQLITE_BUSY_S}, hide_parameters=True)
         else:
-            self.engine = sa.create_engine(self.url, pool_pre_ping=True)
+            self.engine = sa.create_engine(self.url, pool_pre_ping=True, hide_parameters=True)
         self._writer: contextlib.AbstractContextManager[Any] = (
             threading.RLock() if self.is_sqlite else contextlib.nullcontext()
         )
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
+        # SQLite's readers see one state anyway, PostgreSQL's one a statement unless they ask.
+        self._reading_engine = (
+            self.engine
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        )
         self.writing_engine = self.engine.execution_options(**{WRITES: True})
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one state of the database and changes nothing."""
-        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+        with _translated(), Session(self._reading_engine, expire_on_commit=False) as session:
             yield session
 
     @contextlib.contextmanager
@@ -66,11 +74,14 @@ def _checked(url: str) -> sa.URL:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
         parsed = None
-    if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql"):
+    known = parsed is not None and parsed.drivername in ("sqlite", "postgresql", "postgresql+psycopg")
+    if parsed is None or not known or parsed.database in (None, "", ":memory:"):
         raise ConfigError(
             "The database URL is none that Stepfarm knows.",
             "It is postgresql://USER:PASSWORD@HOST/NAME, or sqlite:///FILE; set STEPFARM_DATABASE_URL.",
         )
+    if parsed.get_backend_name() == "postgresql" and importlib.util.find_spec("psycopg") is None:
+        raise ConfigError("PostgreSQL needs psycopg, which is not installed.", "pip install 'stepfarm[postgres]'")
     return parsed
 
 
@@ -91,11 +102,13 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except sa.exc.TimeoutError as error:
+        raise DatabaseAway("The database has no connection free.", "Try again shortly.") from error
     except DBAPIError as error:
         if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
             # The driver's message can hold the URL with its password.
             raise DatabaseAway(
-                f"the database does not answer ({type(error.orig).__name__})",
+                f"The database does not answer ({type(error.orig).__name__})",
                 "Nothing is lost; try again when the database is back.",
             ) from error
         raise

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from agent.wire.codec import to_plain
@@ -49,10 +50,7 @@ def enrol(session: Session, request: EnrolRequest, *, now_ms: int) -> Device:
     if now_ms > code.expires_ms:
         raise CodeRefused("That join code has expired: codes are good for 60 minutes.", NEW_CODE)
     if session.scalar(sa.select(Device.id).where(Device.name == request.name)) is not None:
-        raise Conflict(
-            f"There is a device called {request.name} already.",
-            "Choose another name with --name. The join code is still good.",
-        )
+        raise _name_taken(request.name)
     if session.scalar(sa.select(Key.id).where(Key.secret_sha256 == request.key_sha256)) is not None:
         raise Conflict(
             "That key belongs to a device already.", "Enrol with a new key: stepfarm-agent unenroll, then again."
@@ -66,7 +64,10 @@ def enrol(session: Session, request: EnrolRequest, *, now_ms: int) -> Device:
         last_seen_ms=now_ms,
     )
     session.add(device)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError:
+        raise _name_taken(request.name) from None  # just now, by another device
     session.add(
         Key(
             secret_sha256=request.key_sha256,
@@ -80,6 +81,12 @@ def enrol(session: Session, request: EnrolRequest, *, now_ms: int) -> Device:
     code.device_id = device.id
     session.flush()
     return device
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict(
+        f"There is a device called {name} already.", "Choose another name with --name. The join code is still good."
+    )
 
 
 def _enrolled_before(session: Session, code: JoinCode, request: EnrolRequest) -> Device:

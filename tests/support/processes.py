@@ -61,7 +61,7 @@ def listening(pids: set[int]) -> dict[str, str]:
     for pid in pids:
         try:
             for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-                match = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(descriptor))
+                match = re.fullmatch(r"socket:\[(\d+)\]", str(descriptor.readlink()))
                 if match:
                     owners[match[1]] = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from dashboard.selection import Selection, from_query, to_query
+
+
+@pytest.mark.parametrize("selection", [Selection(), Selection(curve_id=3), Selection(curve_id=2**63 - 1)])
+def test_an_address_selects_what_it_was_made_from(selection: Selection) -> None:
+    assert from_query(to_query(selection)).selection == selection
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "abc", "1.5", "³", "１", " 1", "9" * 30, "1" * 10_000])
+def test_a_value_that_names_no_curve_is_ignored_with_a_notice(text: str) -> None:
+    parsed = from_query({"curve": text})
+    assert parsed.selection == Selection()
+    assert "?curve=3" in parsed.notices[0]
+    assert len(parsed.notices[0]) < 200
+
+
+def test_parameters_of_other_pages_are_left_alone() -> None:
+    assert from_query({"device": "x"}).notices == ()
