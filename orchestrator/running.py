@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -17,6 +15,7 @@ import urllib3
 from agent.clock import Clock
 from agent.config import Settings
 from agent.locking import alone_in
+from orchestrator import programs
 from orchestrator.errors import StartFailed
 from orchestrator.wiring import prepare
 
@@ -89,31 +88,11 @@ def _dashboard(settings: Settings, *, wanted: bool) -> Iterator[subprocess.Popen
             "The dashboard is not installed.", "pip install 'stepfarm[dashboard]', or use --no-dashboard."
         )
     log = settings.orchestrator_home / "dashboard.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dashboard", "--port", str(settings.dashboard_port)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "STEPFARM_HOME": str(settings.home), "STEPFARM_URL": settings.orchestrator_url},
-            # Ctrl-C in the terminal is for this process, which ends the other.
-            start_new_session=True,
-        )
+    process = programs.start(settings, log, "dashboard", "--port", str(settings.dashboard_port))
     try:
         yield process
     finally:
-        end(process)
-
-
-def end(process: subprocess.Popen[bytes], *, patience_s: float = 10.0) -> None:
-    """End a process that we started, in good order if it will."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        programs.end(process)
 
 
 def _wait_for(url: str, clock: Clock, stop: threading.Event, alive: Callable[[], bool] = lambda: True) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from agent.clock import SystemClock
 from agent.config import Settings
 from agent.errors import StepfarmError
+from orchestrator import programs
 from orchestrator.commands.output import need
 from orchestrator.commands.serve import announce
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from orchestrator.client import Client
 
+AGENT = "agent.cli"
 MODEL = "deit_tiny_patch16_224"
 BATCHES = (1, 4)
 PASSES = 5
@@ -53,14 +55,13 @@ def _demo(options: argparse.Namespace, settings: Settings) -> int:
         running(settings, clock=SystemClock(), with_ray=not options.without_ray, with_dashboard=True, stop=stop) as key,
     ):
         announce(settings, key, dashboard=True)
-        with _agent(settings, key):
-            done = _sweep(options, settings, key, stop)
-        if options.once or stop.is_set():
-            return 0 if done else 1
-        print("\nSee the curves in the dashboard; Ctrl-C ends the demo. What was measured is kept.")
-        announce(settings, key, dashboard=True)
-        stop.wait()
-    return 0
+        with _agent(settings, key) as agent:
+            done = _sweep(options, settings, key, stop, agent)
+            if done and not options.once:
+                print("\nSee the curves in the dashboard; Ctrl-C ends the demo. What was measured is kept.\n")
+                announce(settings, key, dashboard=True)
+                stop.wait()
+    return 0 if done else 1
 
 
 def _client(settings: Settings, key: str) -> Client:
@@ -70,56 +71,46 @@ def _client(settings: Settings, key: str) -> Client:
 
 
 @contextlib.contextmanager
-def _agent(settings: Settings, key: str) -> Iterator[None]:
+def _agent(settings: Settings, key: str) -> Iterator[subprocess.Popen[bytes]]:
     """This machine's agent at work, enrolled by the same road as a remote device."""
     from agent.identity import read_identity
-    from orchestrator.running import end
 
     identity = read_identity(settings.agent_home)
     if identity is None or identity.device_id is None:
         code = _client(settings, key).new_join_code().code
-        _run_agent(settings, "enroll", settings.orchestrator_url, "--code", code)
+        _enrol(settings, code)
     elif identity.url != settings.orchestrator_url:
         raise StepfarmError(
             f"This machine is enrolled at {identity.url}, not at {settings.orchestrator_url}.",
             "Set STEPFARM_PORT to that port, or let it forget: stepfarm-agent unenroll.",
         )
-    log = settings.agent_home / "agent.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "agent.cli", "run"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=_environment(settings),
-            start_new_session=True,
-        )
+    process = programs.start(settings, settings.agent_home / "agent.log", AGENT, "run")
     try:
-        yield
+        yield process
     finally:
-        end(process)
+        programs.end(process)
 
 
-def _run_agent(settings: Settings, *arguments: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "agent.cli", *arguments],
-        env=_environment(settings),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def _enrol(settings: Settings, code: str) -> None:
+    ended = programs.run(settings, AGENT, "enroll", f"http://127.0.0.1:{settings.port}", "--code", code)
     if ended.returncode != 0:
-        raise StepfarmError(f"This machine could not be enrolled: {ended.stderr.strip()}", "")
+        raise StepfarmError(
+            "This machine could not be enrolled.", ended.stderr.strip().removeprefix("stepfarm-agent: ")
+        )
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    import os
+def _sweep(
+    options: argparse.Namespace,
+    settings: Settings,
+    key: str,
+    stop: threading.Event,
+    agent: subprocess.Popen[bytes],
+) -> bool:
+    """Measure and print; whether every job is done.
 
-    return {**os.environ, "STEPFARM_HOME": str(settings.home)}
-
-
-def _sweep(options: argparse.Namespace, settings: Settings, key: str, stop: threading.Event) -> bool:
-    """Measure and print; whether every job is done."""
+    Raises:
+        StepfarmError: the agent ended before the sweep did.
+    """
     from agent.identity import read_identity
     from agent.wire.jobs import Workload
     from orchestrator.analysis.planning import Plan
@@ -137,9 +128,11 @@ def _sweep(options: argparse.Namespace, settings: Settings, key: str, stop: thre
         plan=Plan(passes=options.passes, stride=options.stride),
     )
     print(f"\nMeasuring {options.model} at batch {' and '.join(map(str, options.batch))}, one thread:", flush=True)
-    ended = follow(client, sweep.id, clock=SystemClock(), stop=stop)
+    ended = follow(client, sweep.id, clock=SystemClock(), stop=stop, going=lambda: agent.poll() is None)
     if not ended.ended:
         client.cancel_sweep(sweep.id)
+        if not stop.is_set():
+            raise StepfarmError("The agent of this machine ended.", f"See {settings.agent_home / 'agent.log'}.")
     for job in ended.jobs:
         if job.state is JobState.DONE and job.curve_id is not None:
             print(f"\n{report(client.curve(job.curve_id))}", flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from agent.clock import Clock, SystemClock
@@ -128,8 +129,18 @@ def _follow_and_report(client: Client, sweep: SweepView, options: argparse.Names
     return 0 if all(job.state is JobState.DONE for job in ended.jobs) else 1
 
 
-def follow(client: Client, sweep_id: int, *, clock: Clock, stop: threading.Event) -> SweepView:
-    """The sweep once it has ended, or ``stop`` is set; meanwhile a progress bar, passes done of passes planned."""
+def follow(
+    client: Client,
+    sweep_id: int,
+    *,
+    clock: Clock,
+    stop: threading.Event,
+    going: Callable[[], bool] = lambda: True,
+) -> SweepView:
+    """The sweep once it has ended, ``stop`` is set or nothing is ``going`` any more; meanwhile a progress bar.
+
+    The bar counts passes done of passes planned.
+    """
     from tqdm import tqdm
 
     sweep = client.sweep(sweep_id)
@@ -141,7 +152,7 @@ def follow(client: Client, sweep_id: int, *, clock: Clock, stop: threading.Event
             working = [job for job in sweep.jobs if job.state.value == "leased"]
             bar.set_postfix_str(", ".join(f"{job.model} batch {job.workload.batch_size}" for job in working))
             bar.refresh()
-            if sweep.ended or clock.wait(stop, POLL_S):
+            if sweep.ended or not going() or clock.wait(stop, POLL_S):
                 return sweep
             sweep = client.sweep(sweep_id)
 
