@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import sign_in
+from dashboard import curve_page, sign_in
 from dashboard.brand import MARK, NAME, WORDMARK
 
 
@@ -13,7 +13,8 @@ def main() -> None:
     st.set_page_config(page_title=NAME, page_icon=MARK, layout="wide", initial_sidebar_state="collapsed")
     shelf = sign_in.current()
     st.logo(WORDMARK, size="large")
-    pages = [st.Page("pages/curve.py", title="Curves", icon=":material/show_chart:", url_path="curve", default=True)]
+    # Functions, not files of a folder pages/: Streamlit would run those by themselves, past the sign-in.
+    pages = [st.Page(curve_page.show, title="Curves", icon=":material/show_chart:", url_path="curve", default=True)]
     page = st.navigation(pages, position="hidden" if shelf is None else "top")
     if shelf is None:
         sign_in.form()

@@ -25,16 +25,16 @@ def headline(summary: CurveSummary) -> None:
         )
 
 
-def progress(summary: CurveSummary, job: JobView | None) -> None:
+def progress(summary: CurveSummary, job: JobView) -> None:
     """How far the job is that still adds to the curve."""
     readings = f"{summary.readings:,} readings so far"
     if summary.job_state.final:
         st.progress(1.0, text=f"{readings}; the job is {summary.job_state.value} and its analysis is on the way")
-    elif job is None or job.progress is None or job.progress.passes_planned == 0:
+    elif job.progress is None or job.progress.passes_planned == 0:
         st.progress(0.0, text=f"{readings}; the job is {summary.job_state.value}")
     else:
         done, planned = job.progress.passes_done, job.progress.passes_planned
-        text = f"Round {job.progress.round + 1}: {done} of {planned} passes · {readings}"
+        text = f"Round {job.progress.round}: {done} of {planned} passes · {readings}"
         st.progress(min(done / planned, 1.0), text=text)
     st.caption("What stands below is of the readings so far. It will change, and the page follows by itself.")
 

@@ -33,7 +33,6 @@ class Shelf:
         self.client = client
         self.principal = principal
         self._looks: OrderedDict[CurveSummary, Look] = OrderedDict()
-        self._sweep_of: tuple[int, int] | None = None
 
     def curves(self) -> tuple[CurveSummary, ...]:
         """The curves, newest first."""
@@ -60,16 +59,10 @@ class Shelf:
         """The device of that name."""
         return next((device for device in self.client.devices() if device.name == name), None)
 
-    def job(self, job_id: int) -> JobView | None:
-        """The job of that number, None where it is of a sweep older than those listed."""
-        if self._sweep_of is None or self._sweep_of[0] != job_id:
-            jobs = (job for sweep in self.client.sweeps() for job in sweep.jobs)
-            found = next((job for job in jobs if job.id == job_id), None)
-            if found is not None:
-                self._sweep_of = (job_id, found.sweep_id)
-            return found
-        sweep = self.client.sweep(self._sweep_of[1])
-        return next((job for job in sweep.jobs if job.id == job_id), None)
+    def job_of(self, summary: CurveSummary) -> JobView:
+        """The job that makes, or made, the curve of ``summary``."""
+        sweep = self.client.sweep(summary.sweep_id)
+        return next(job for job in sweep.jobs if job.id == summary.job_id)
 
     def latest_jobs(self) -> tuple[JobView, ...]:
         """The jobs of the newest sweep."""

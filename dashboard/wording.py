@@ -66,10 +66,11 @@ def plain(text: str) -> str:
     Devices and other people choose some of what is shown: without this an image in a sensor's name would make the
     browser of whoever looks ask a foreign server for it.
     """
-    parts = text.replace("\n", " ").split("`")
-    if len(parts) % 2 == 0:
-        return _escaped(" ".join(parts))
-    return "`".join(part if index % 2 else _escaped(part) for index, part in enumerate(parts))
+    text = text.replace("\n", " ").replace("\r", " ")
+    # Backticks that stand together or alone pair in ways of their own.
+    if "``" in text or text.count("`") % 2:
+        return _escaped(text)
+    return "`".join(part if index % 2 else _escaped(part) for index, part in enumerate(text.split("`")))
 
 
 def error_words(error: StepfarmError) -> str:

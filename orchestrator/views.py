@@ -128,6 +128,7 @@ class CurveSummary(Message):
 
     id: Identifier
     job_id: Identifier
+    sweep_id: Identifier
     job_state: JobState
     device: DeviceName
     device_kind: DeviceKind

@@ -162,6 +162,7 @@ def _summary(curve: Curve, job: Job, device: Device) -> CurveSummary:
     return CurveSummary(
         id=curve.id,
         job_id=job.id,
+        sweep_id=job.sweep_id,
         job_state=JobState(job.state),
         device=device.name,
         device_kind=DeviceKind(device.kind),

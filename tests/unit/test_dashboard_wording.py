@@ -34,5 +34,10 @@ def test_code_between_backticks_stays_code() -> None:
     assert plain("`stepfarm up` *now*") == r"`stepfarm up` \*now\*"
 
 
+def test_backticks_that_do_not_pair_cannot_smuggle_an_image_past() -> None:
+    assert "![y]" not in plain("``` ![y](u) ` ``")
+    assert "![y]" not in plain("` ![y](u)")
+
+
 def test_a_line_break_cannot_begin_a_block() -> None:
     assert plain("a\n# b") == r"a \# b"

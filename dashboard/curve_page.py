@@ -92,9 +92,9 @@ def _show(shelf: Shelf, look: Look) -> None:
     view, summary = look.view, look.view.summary
     curve_sections.headline(summary)
     if _still_growing(view):
-        curve_sections.progress(summary, shelf.job(summary.job_id))
+        curve_sections.progress(summary, shelf.job_of(summary))
     elif summary.job_state.value != "done":
-        _ending(shelf.job(summary.job_id), view)
+        _ending(shelf.job_of(summary), view)
     curve_sections.doubts(view.analysis.curve)
     curve_sections.metrics(view.analysis, summary)
     curve_sections.chart(look)
@@ -107,9 +107,9 @@ def _show(shelf: Shelf, look: Look) -> None:
     curve_sections.conditions(look, shelf.device(summary.device))
 
 
-def _ending(job: JobView | None, view: CurveView) -> None:
+def _ending(job: JobView, view: CurveView) -> None:
     words = f"The job is {view.summary.job_state.value}: what was measured until then is shown."
-    if job is not None and job.failure is not None:
+    if job.failure is not None:
         words = f"{words} {job.failure.message} {job.failure.advice}"
     st.warning(plain(words), icon=":material/block:")
 
@@ -139,6 +139,3 @@ def _job_words(job: JobView) -> str:
     if job.failure is not None:
         words = f"{words}. {job.failure.message} {job.failure.advice}"
     return plain(words)
-
-
-show()
