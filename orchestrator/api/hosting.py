@@ -13,6 +13,7 @@ from agent.config import Settings
 from orchestrator.analysis.analyse import analyse
 from orchestrator.api.application import create_application
 from orchestrator.errors import StartFailed
+from orchestrator.logs import log_to
 from orchestrator.wiring import Orchestrator
 
 START_S = 60.0
@@ -30,6 +31,7 @@ def serving(settings: Settings, make: Callable[[], Orchestrator] | None = None) 
     Raises:
         StartFailed: it did not come up.
     """
+    log_to(settings.orchestrator_home)
     app = create_application(make or (lambda: Orchestrator(settings, analyse)))
     config = uvicorn.Config(
         app,

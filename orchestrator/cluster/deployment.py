@@ -19,8 +19,11 @@ def deployment(settings: Settings) -> Any:
 
     def application() -> FastAPI:
         from orchestrator.api.application import create_application
+        from orchestrator.logs import log_to
         from orchestrator.wiring import Orchestrator
 
+        # Ray's own logs lie in a scratch directory that goes with the cluster.
+        log_to(settings.orchestrator_home)
         return create_application(lambda: Orchestrator(settings, analyse_on_ray))
 
     hosted = serve.ingress(application)()

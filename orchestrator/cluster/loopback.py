@@ -19,6 +19,8 @@ ENVIRONMENT = {
     # Ray's own switch that keeps a node on 127.0.0.1; not documented for Linux, so a test watches the sockets.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Other users of this machine reach its loopback interface too.
+    "RAY_AUTH_MODE": "token",
     # The proxy notices a dead replica, and the controller a dead proxy, within seconds.
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",

@@ -49,15 +49,17 @@ def _take_back_signals(handlers: dict[signal.Signals, Any]) -> None:
 
 @contextlib.contextmanager
 def _ray(settings: Settings, scratch: Path) -> Iterator[None]:
-    os.environ.update(loopback.ENVIRONMENT)
-    _keep_token(settings)
+    own_cluster = "RAY_ADDRESS" not in os.environ
+    if own_cluster:
+        os.environ.update(loopback.ENVIRONMENT)
+        _keep_token(settings)
     import ray
 
-    own_cluster = "RAY_ADDRESS" not in os.environ
-    options: dict[str, Any] = {"runtime_env": {"worker_process_setup_hook": loopback.HOOK}}
+    options: dict[str, Any] = {}
     if own_cluster:
         # Without address="local" Ray joins whatever cluster it finds on this machine.
-        options |= {
+        options = {
+            "runtime_env": {"worker_process_setup_hook": loopback.HOOK},
             "address": "local",
             "_node_ip_address": "127.0.0.1",
             "_temp_dir": str(scratch),
@@ -75,7 +77,7 @@ def _ray(settings: Settings, scratch: Path) -> Iterator[None]:
 
 def _keep_token(settings: Settings) -> None:
     """Let Ray's own token live in the state directory, for its owner alone: Ray would make it readable to all."""
-    if "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ or "RAY_ADDRESS" in os.environ:
+    if "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ:
         return
     path = settings.orchestrator_home / "ray.token"
     if not path.exists():

@@ -16,7 +16,7 @@ from agent.config import Settings
 from agent.errors import StepfarmError
 from orchestrator import programs
 from orchestrator.commands.output import need
-from orchestrator.commands.serve import announce
+from orchestrator.commands.serve import announce, stop_aloud
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -51,7 +51,7 @@ def _demo(options: argparse.Namespace, settings: Settings) -> int:
     settings = replace(settings, url=None, key=None)
     print("Starting the orchestrator (about 20 s) ...", flush=True)
     with (
-        stopping_on_signals(stop.set),
+        stopping_on_signals(lambda: stop_aloud(stop)),
         running(settings, clock=SystemClock(), with_ray=not options.without_ray, with_dashboard=True, stop=stop) as key,
     ):
         announce(settings, key, dashboard=True)

@@ -30,7 +30,7 @@ def _up(options: argparse.Namespace, settings: Settings) -> int:
     stop = threading.Event()
     print("Starting ...", flush=True)
     with (
-        stopping_on_signals(stop.set),
+        stopping_on_signals(lambda: stop_aloud(stop)),
         running(
             settings,
             clock=SystemClock(),
@@ -42,8 +42,14 @@ def _up(options: argparse.Namespace, settings: Settings) -> int:
         announce(settings, key, dashboard=not options.no_dashboard)
         print("Let a device in:  stepfarm enroll-code\nCtrl-C stops.", flush=True)
         stop.wait()
-        print("Stopping ...", flush=True)
     return 0
+
+
+def stop_aloud(stop: threading.Event) -> None:
+    """Set ``stop`` and say so: to end in good order can take some seconds."""
+    if not stop.is_set():
+        print("\nStopping ...", flush=True)
+        stop.set()
 
 
 def announce(settings: Settings, key: str, *, dashboard: bool) -> None:
@@ -52,4 +58,4 @@ def announce(settings: Settings, key: str, *, dashboard: bool) -> None:
         print(f"Dashboard:        http://127.0.0.1:{settings.dashboard_port}")
     print(f"Orchestrator:     http://127.0.0.1:{settings.port}")
     place = settings.orchestrator_home / "operator.key"
-    print(f"Sign in with:     {key if sys.stdout.isatty() else f'the key in {place}'}", flush=True)
+    print(f"Sign in with:     {f'{key}  ({place})' if sys.stdout.isatty() else f'the key in {place}'}", flush=True)
