@@ -90,7 +90,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         if variable.startswith(PREFIX):
             name = variable[len(PREFIX) :]
             # STEPFARM_Home is misspelt, and STEPFARM_HOME may stand beside it.
-            _refuse_unknown(name.lower() if name.isupper() else name, f"The environment variable {variable}")
+            _refuse_unknown(name.lower() if name.isupper() else variable, f"The environment variable {variable}")
             found[name.lower()] = value
     return found
 

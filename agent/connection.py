@@ -124,7 +124,7 @@ def _checked(url: str) -> str:
 
 
 def _checked_key(key: str) -> str:
-    if not key.isascii() or not key.isprintable() or " " in key:
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigError("That is no key: a key is one line of letters and digits.", "Copy it again, whole.")
     return key
 

@@ -1,0 +1,148 @@
+"""One message of every kind that crosses the wire, each with all of its fields filled in."""
+
+from __future__ import annotations
+
+from agent.wire.codec import Message
+from agent.wire.conditions import ClockRate, Conditions, Doubt, DoubtReason, Temperature
+from agent.wire.enrolment import DeviceDescription, DeviceKind, Enrolled, EnrolRequest, Package
+from agent.wire.jobs import (
+    DataType,
+    Done,
+    Ending,
+    EndReport,
+    Failure,
+    FailureReason,
+    Heartbeat,
+    HeartbeatAnswer,
+    Lease,
+    LeaseAnswer,
+    LeaseRequest,
+    ModelFacts,
+    Order,
+    Processor,
+    Round,
+    RoundAnswer,
+    RoundRequest,
+    Runtime,
+    Subject,
+    Task,
+    Workload,
+)
+from agent.wire.problems import Problem
+from agent.wire.readings import Accepted, Batch, Reading, Rejection
+
+CLAIM = "00112233445566778899aabbccddeeff"
+
+WORKLOAD = Workload(
+    batch_size=4,
+    image_size=224,
+    data_type=DataType.FLOAT32,
+    runtime=Runtime.EAGER,
+    processor=Processor.CPU,
+    threads=2,
+)
+
+FACTS = ModelFacts(tokens=197, prefix_tokens=1, blocks=12, image_size=224, threads=2, runtime_version="torch 2.9.0")
+
+ROUND = Round(
+    number=1,
+    subject=Subject.MODEL,
+    order=Order.SHUFFLED,
+    tokens=(2, 64, 197),
+    sentinel=197,
+    sentinel_every=30,
+    min_passes=7,
+    max_passes=20,
+    stop_error=0.01,
+    budget_s=600.0,
+    seed=4_294_967_295,
+)
+
+LEASE = Lease(
+    job_id=7, fence=3, task=Task.SWEEP, model="deit_tiny_patch16_224", workload=WORKLOAD, lease_s=90.0, heartbeat_s=15.0
+)
+
+DESCRIPTION = DeviceDescription(
+    kind=DeviceKind.RASPBERRY_PI,
+    hardware="Raspberry Pi 5 Model B Rev 1.0",
+    processor="Cortex-A76",
+    architecture="aarch64",
+    system="Debian GNU/Linux 12 (bookworm)",
+    python="3.11.2",
+    agent_version="0.1.0",
+    cores=4,
+    memory_bytes=8_589_934_592,
+    packages=(Package(name="torch", version="2.9.0"),),
+    gaps=("onnxruntime: not installed, übersprungen",),
+)
+
+CONDITIONS = Conditions(
+    temperatures=(Temperature(sensor="cpu-thermal", celsius=51.25),),
+    clocks=(ClockRate(domain="cpu0", mhz=2_400.0, min_mhz=1_500.0, max_mhz=2_400.0),),
+    governor="ondemand",
+    power_mode="15W",
+    throttled=("under-voltage",),
+    cores_allowed=(0, 1, 2, 3),
+    load=0.25,
+    memory_available_bytes=6_442_450_944,
+    gaps=("fan: none",),
+)
+
+BATCH = Batch(
+    fence=3,
+    round=1,
+    number=4,
+    started_ms=1_760_000_000_000,
+    complete=True,
+    before=CONDITIONS,
+    after=Conditions(),
+    readings=(
+        Reading(position=0, tokens=197, start_ns=1_000, latency_ns=80_000_001),
+        Reading(position=1, tokens=64, start_ns=80_002_000, latency_ns=30_000_000, rejected=Rejection.PREEMPTED),
+    ),
+    doubts=(Doubt(reason=DoubtReason.THROTTLED, evidence="under-voltage before pass 4"),),
+)
+
+FAILURE = Failure(
+    reason=FailureReason.OUT_OF_MEMORY,
+    message="the process was killed",
+    advice="Choose a smaller batch size.",
+)
+
+MESSAGES: dict[str, Message] = {
+    "enrol-request": EnrolRequest(code="0123-ABCD-WXYZ", key_sha256="5f" * 32, name="pi-5", description=DESCRIPTION),
+    "enrolled": Enrolled(device_id=1, name="pi-5"),
+    "device-description": DESCRIPTION,
+    "lease-request": LeaseRequest(claim=CLAIM),
+    "lease-answer": LeaseAnswer(lease=LEASE, retry_after_s=0.0),
+    "lease-answer-none": LeaseAnswer(lease=None, retry_after_s=2.5),
+    "heartbeat": Heartbeat(fence=3),
+    "heartbeat-answer": HeartbeatAnswer(lease_s=90.0, cancel=True),
+    "round-request": RoundRequest(fence=3, facts=FACTS, completed=0),
+    "round-answer": RoundAnswer(round=ROUND, passes_done=2),
+    "round-answer-done": RoundAnswer(round=None, passes_done=0),
+    "batch": BATCH,
+    "accepted": Accepted(readings=2),
+    "end-report-failed": EndReport(fence=3, ending=Ending.FAILED, failure=FAILURE),
+    "end-report-given-back": EndReport(fence=3, ending=Ending.GIVEN_BACK),
+    "done": Done(),
+    "problem": Problem(type="lease-lost", title="lease lost", detail="Lease 3 is over.", advice="Ask for a lease."),
+}
+"""By the name of the file under ``tests/data/wire`` that holds its JSON."""
+
+
+def a_batch(*, number: int = 0, fence: int = 1, round_number: int = 0, tokens: tuple[int, ...] = (5, 2)) -> Batch:
+    """The readings of one pass over ``tokens``, 1 ms a token."""
+    return Batch(
+        fence=fence,
+        round=round_number,
+        number=number,
+        started_ms=1_760_000_000_000,
+        complete=True,
+        before=Conditions(),
+        after=Conditions(),
+        readings=tuple(
+            Reading(position=position, tokens=count, start_ns=position * 10**9, latency_ns=count * 10**6)
+            for position, count in enumerate(tokens)
+        ),
+    )

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.config import FILE_NAME, Settings, load_settings
+from agent.errors import ConfigError
+
+
+def loaded(home: Path, file: str | None = None, **environment: str) -> Settings:
+    if file is not None:
+        (home / FILE_NAME).write_text(file, encoding="utf-8")
+    return load_settings({"STEPFARM_HOME": str(home), "PATH": "/bin", **environment})
+
+
+def test_settings_have_defaults(tmp_path: Path) -> None:
+    settings = loaded(tmp_path)
+    assert settings == Settings(home=tmp_path)
+    assert settings.orchestrator_url == "http://127.0.0.1:8765"
+    assert settings.agent_home == tmp_path / "agent"
+
+
+def test_without_a_home_the_users_data_directory_is_it() -> None:
+    assert load_settings({}).home.name == "stepfarm"
+
+
+def test_the_file_in_the_state_directory_gives_settings(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, 'port = 9000\nurl = "https://farm.example.org"\n')
+    assert (settings.port, settings.orchestrator_url) == (9000, "https://farm.example.org")
+
+
+def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "port = 9000\ndashboard_port = 9002", STEPFARM_PORT="9001") == Settings(
+        home=tmp_path, port=9001, dashboard_port=9002
+    )
+
+
+@pytest.mark.parametrize("name", ["STEPFARM_PROT", "STEPFARM_", "STEPFARM_home", "STEPFARM_Port"])
+def test_an_unknown_variable_is_refused_with_the_names_that_exist(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{name} is no setting.*\n.*STEPFARM_PORT"):
+        loaded(tmp_path, **{name: "1"})
+
+
+def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"{FILE_NAME}: prot is no setting"):
+        loaded(tmp_path, "prot = 1")
+
+
+def test_the_home_cannot_stand_in_the_file_that_lies_in_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="STEPFARM_HOME"):
+        loaded(tmp_path, 'home = "/elsewhere"')
+
+
+@pytest.mark.parametrize("port", ["", "zero", "0", "65536", "-1", "80.5", "1_000", "²"])
+def test_a_port_in_the_environment_is_a_number_from_1_to_65535(tmp_path: Path, port: str) -> None:
+    with pytest.raises(ConfigError, match="must be a port from 1 to 65535"):
+        loaded(tmp_path, STEPFARM_PORT=port)
+
+
+@pytest.mark.parametrize("port", ["true", "80.5", "[80]", "0", '"eighty"'])
+def test_a_port_in_the_file_is_a_number_too(tmp_path: Path, port: str) -> None:
+    with pytest.raises(ConfigError, match="must be a port from 1 to 65535"):
+        loaded(tmp_path, f"port = {port}")
+
+
+def test_a_text_in_the_file_is_a_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="url must be a text, not 5"):
+        loaded(tmp_path, "url = 5")
+
+
+@pytest.mark.parametrize("content", [b"port = ", b"\xff\xfe"])
+def test_a_file_that_does_not_parse_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / FILE_NAME).write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"{FILE_NAME} cannot be read"):
+        loaded(tmp_path)
+
+
+def test_a_home_of_a_user_who_does_not_exist_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no such user"):
+        load_settings({"STEPFARM_HOME": "~nobody-of-that-name/x"})
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all(field.metadata["help"] for field in Settings.__dataclass_fields__.values())
