@@ -45,7 +45,9 @@ class Client:
     def __init__(self, url: str | None = None, key: str | None = None) -> None:
         settings = load_settings(os.environ)
         url = url or settings.orchestrator_url
-        key = key or settings.key or _key_kept_here(settings, url)
+        if key is None:
+            # An empty key that was given is a wrong key, not a reason to sign in as somebody else.
+            key = settings.key or _key_kept_here(settings, url)
         if key is None:
             raise ConfigError(
                 f"There is no key to sign in with at {url}.",

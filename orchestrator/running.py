@@ -37,6 +37,11 @@ def running(
         SchemaMismatch: the database is newer than this version of Stepfarm.
     """
     with alone_in(settings.orchestrator_home, program="orchestrator"):
+        if with_dashboard and settings.port == settings.dashboard_port:
+            raise StartFailed(
+                f"The orchestrator and the dashboard cannot both have port {settings.port}.",
+                "Choose another for one of them: STEPFARM_PORT or STEPFARM_DASHBOARD_PORT.",
+            )
         ports = [("port", settings.port), ("dashboard_port", settings.dashboard_port)]
         for name, port in ports if with_dashboard else ports[:1]:
             refuse_taken(name, port)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -102,12 +104,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
         sqlite_autoincrement=True,
     )
-    leased = {"sqlite_where": sa.text("state = 'leased'"), "postgresql_where": sa.text("state = 'leased'")}
-    queued = {"sqlite_where": sa.text("state = 'queued'"), "postgresql_where": sa.text("state = 'queued'")}
+    leased: dict[str, Any] = {
+        "sqlite_where": sa.text("state = 'leased'"),
+        "postgresql_where": sa.text("state = 'leased'"),
+    }
+    queued: dict[str, Any] = {
+        "sqlite_where": sa.text("state = 'queued'"),
+        "postgresql_where": sa.text("state = 'queued'"),
+    }
     op.create_index("ix_jobs_sweep_id", "jobs", ["sweep_id"])
     op.create_index("ix_jobs_lease_until_ms", "jobs", ["lease_until_ms"], **leased)
     op.create_index("uq_jobs_leased_device", "jobs", ["device_id"], unique=True, **leased)
-    op.create_index("ix_jobs_queue", "jobs", ["device_id", "priority", "id"], **queued)
+    op.create_index("ix_jobs_queue", "jobs", ["device_id", sa.text("priority DESC"), "id"], **queued)
     op.create_table(
         "attempts",
         sa.Column("job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

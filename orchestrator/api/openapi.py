@@ -16,18 +16,17 @@ SCHEMAS = "#/components/schemas/"
 
 def described(request: type | None, answer: type) -> dict[str, Any]:
     """The options of a route that takes ``request`` and answers ``answer``, both messages."""
-    extra: dict[str, Any] = {
-        "responses": {
-            "200": {"description": answer.__name__, "content": {"application/json": {"schema": reference(answer)}}},
-            "4XX": {"description": "Refused", "content": {PROBLEM_CONTENT_TYPE: {"schema": reference(Problem)}}},
-        }
-    }
+    good = {"description": answer.__name__, "content": {"application/json": {"schema": reference(answer)}}}
+    refused = {"description": "Refused", "content": {PROBLEM_CONTENT_TYPE: {"schema": reference(Problem)}}}
+    extra: dict[str, Any] = {"responses": {"200": good}}
     if request is not None:
         extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference(request)}}}
-    return {"response_model": None, "openapi_extra": extra}
+    # "4XX" where FastAPI looks: it would promise a refusal in a form of its own otherwise.
+    return {"response_model": None, "responses": {"4XX": refused}, "openapi_extra": extra}
 
 
 _components: dict[str, dict[str, Any]] = {}
+_named: dict[str, type] = {}
 
 
 def components() -> dict[str, dict[str, Any]]:
@@ -36,7 +35,13 @@ def components() -> dict[str, dict[str, Any]]:
 
 
 def reference(cls: type) -> dict[str, Any]:
-    """A reference to the schema of the message ``cls``."""
+    """A reference to the schema of the message ``cls``.
+
+    Raises:
+        ValueError: another message has that name.
+    """
+    if _named.setdefault(cls.__name__, cls) is not cls:
+        raise ValueError(f"two messages are called {cls.__name__}")
     if cls.__name__ not in _components:
         _components[cls.__name__] = {}  # stands in while its fields are read, should one hold the message itself
         _components[cls.__name__] = _object(cls)

@@ -30,7 +30,7 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(same_protocol)], tags=["p
 NEWEST = 500
 """A list shows so many, newest first."""
 
-MOST_JOBS = 10_000
+MOST_JOBS = 4_000
 """A sweep of more jobs is surely a mistake."""
 
 

@@ -89,11 +89,11 @@ def _show(measurement: Measurement, options: argparse.Namespace) -> None:
 
     title = title_of(measurement.model, measurement.workload, platform.node() or "this machine")
     if options.json is not None and str(options.json) == "-":
-        print(json.dumps(to_plain(measurement), indent=1))
+        print(json.dumps(to_plain(measurement), indent=1, allow_nan=False))
     else:
         print(curve_table(measurement.analysis, title=title, unicode=shows_unicode()))
         if options.json is not None:
-            _write_json(options.json, json.dumps(to_plain(measurement), indent=1))
+            _write_json(options.json, json.dumps(to_plain(measurement), indent=1, allow_nan=False))
     if options.plot is not None:
         from orchestrator.picture import draw
 

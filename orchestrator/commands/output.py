@@ -20,7 +20,7 @@ def take_json(command: argparse.ArgumentParser) -> None:
 def print_json(message: object) -> None:
     """``message``, a dataclass or a sequence of them, as JSON."""
     plain = [to_plain(one) for one in message] if isinstance(message, list | tuple) else to_plain(message)
-    print(json.dumps(plain, indent=2, ensure_ascii=False))
+    print(json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def print_table(rows: Iterable[Sequence[object]], headers: Sequence[str], *, empty: str) -> None:

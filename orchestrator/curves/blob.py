@@ -109,6 +109,8 @@ def unpack(blob: bytes) -> list[StoredPass]:
         for _ in range(count):
             one, offset = _unpack_pass(blob, offset)
             passes.append(one)
+    except DamagedBlob:
+        raise
     except (struct.error, ValueError) as error:
         raise DamagedBlob(f"is cut: {error}") from None
     if offset != len(blob):
@@ -124,6 +126,9 @@ def _unpack_pass(blob: bytes, offset: int) -> tuple[StoredPass, int]:
         column = np.frombuffer(blob, kind, length, offset)
         offset += column.nbytes
         columns.append(column)
+    strange = {int(code) for code in np.unique(columns[-1])} - _REJECTIONS.keys()
+    if strange:
+        raise DamagedBlob(f"holds the unknown rejection {min(strange)}")
     return StoredPass(fence, round_number, number, bool(complete), *columns), offset
 
 

@@ -109,6 +109,6 @@ def _translated() -> Iterator[None]:
             # The driver's message can hold the URL with its password.
             raise DatabaseAway(
                 f"The database does not answer ({type(error.orig).__name__})",
-                "Nothing is lost; try again when the database is back.",
+                "Nothing is lost; try again when it is back. Is STEPFARM_DATABASE_URL right?",
             ) from error
         raise

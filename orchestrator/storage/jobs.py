@@ -106,7 +106,7 @@ def lease(
 
 
 def _is(state: JobState) -> sa.ColumnElement[bool]:
-    # In the statement itself, not as a parameter: SQLite takes a partial index only where it can read the condition.
+    # Written out, not a parameter: a plan made before parameters are known takes no partial index.
     return Job.state == sa.literal(state.value, literal_execute=True)
 
 

@@ -134,7 +134,7 @@ class Job(Table):
         CheckConstraint("fence >= 0 AND strikes >= 0", "counters"),
         # The last line of defence: whatever the code does, a device holds one lease.
         Index("uq_jobs_leased_device", "device_id", unique=True, **only_where("state = 'leased'")),
-        Index("ix_jobs_queue", "device_id", "priority", "id", **only_where("state = 'queued'")),
+        Index("ix_jobs_queue", "device_id", text("priority DESC"), "id", **only_where("state = 'queued'")),
         Index("ix_jobs_lease_until_ms", "lease_until_ms", **only_where("state = 'leased'")),
         {"sqlite_autoincrement": True},
     )

@@ -1,0 +1,235 @@
+"""The store of devices, join codes and keys keeps its promises on either database."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from agent.errors import StepfarmError
+from orchestrator.errors import CodeRefused, Conflict, NotFound, NotSignedIn
+from orchestrator.roles import Role
+from orchestrator.storage import devices
+from orchestrator.storage.devices import JOIN_CODE_MS, SEEN_RESOLUTION_MS
+from orchestrator.storage.tables import Device, JoinCode, Key, Table
+from tests.support.store import Store, a_request
+
+CODE = "ABCD-EFGH-JKMN"
+
+
+def new_code(store: Store, code: str = CODE) -> int:
+    with store.database.write() as session:
+        return devices.add_join_code(session, code, now_ms=store.clock.epoch_ms())
+
+
+def enrol(store: Store, code: str = CODE, *, name: str = "board", key: str = "sfd_board") -> int:
+    with store.database.write() as session:
+        request = a_request(code, name=name, key=key)
+        return devices.enrol(session, request, now_ms=store.clock.epoch_ms()).id
+
+
+def counts(store: Store) -> tuple[int, int]:
+    """How many devices and keys there are."""
+    with store.database.read() as session:
+        return len(session.scalars(sa.select(Device)).all()), len(session.scalars(sa.select(Key)).all())
+
+
+def test_a_code_lets_a_device_in_and_its_key_then_signs_it_in(store: Store) -> None:
+    new_code(store)
+
+    device_id = enrol(store)
+
+    with store.database.read() as session:
+        _, principal = devices.holder_of(session, "sfd_board", now_ms=store.clock.epoch_ms())
+    assert (principal.role, principal.device_id, principal.label) == (Role.DEVICE, device_id, "board")
+
+
+def test_a_code_that_was_never_made_is_refused(store: Store) -> None:
+    new_code(store)
+
+    with pytest.raises(CodeRefused, match="no such"):
+        enrol(store, "WRONG-CODE")
+
+    assert counts(store) == (0, 1)
+
+
+def test_a_code_is_good_to_its_last_millisecond_and_not_after_it(store: Store) -> None:
+    new_code(store, "first")
+    new_code(store, "second")
+    store.clock.move(JOIN_CODE_MS)
+
+    enrol(store, "first")
+    store.clock.move(1)
+
+    with pytest.raises(CodeRefused, match="expired"):
+        enrol(store, "second", name="late", key="sfd_late")
+
+
+def test_a_used_code_is_refused_to_another_device(store: Store) -> None:
+    new_code(store)
+    enrol(store)
+
+    with pytest.raises(CodeRefused, match="used"):
+        enrol(store, name="other", key="sfd_other")
+
+    assert counts(store) == (1, 2)
+
+
+def test_the_same_request_again_gives_the_same_device_even_after_the_code_expired(store: Store) -> None:
+    new_code(store)
+    first = enrol(store)
+    store.clock.move(JOIN_CODE_MS * 2)
+
+    assert enrol(store) == first
+    assert counts(store) == (1, 2)
+
+
+def test_the_same_request_twice_at_once_makes_one_device(store: Store) -> None:
+    new_code(store)
+
+    with ThreadPoolExecutor(4) as pool:
+        made = set(pool.map(lambda _: enrol(store), range(4)))
+
+    assert len(made) == 1
+    assert counts(store) == (1, 2)
+
+
+def test_one_code_lets_in_one_of_many_devices_that_use_it_at_once(store: Store) -> None:
+    new_code(store)
+
+    def ask(number: int) -> str:
+        try:
+            enrol(store, name=f"device-{number}", key=f"sfd_{number}")
+        except CodeRefused:
+            return "refused"
+        return "in"
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = sorted(pool.map(ask, range(4)))
+
+    assert answers == ["in", "refused", "refused", "refused"]
+
+
+def test_a_name_that_is_taken_is_refused_and_the_code_stays_good(store: Store) -> None:
+    new_code(store, "first")
+    new_code(store, "second")
+    enrol(store, "first")
+
+    with pytest.raises(Conflict, match="called board"):
+        enrol(store, "second", key="sfd_other")
+
+    assert enrol(store, "second", name="other", key="sfd_other") > 0
+
+
+def test_one_name_goes_to_one_of_many_devices_that_want_it_at_once(store: Store) -> None:
+    for number in range(4):
+        new_code(store, f"code-{number}")
+
+    def ask(number: int) -> str:
+        try:
+            enrol(store, f"code-{number}", key=f"sfd_{number}")
+        except Conflict:
+            return "taken"
+        return "in"
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = sorted(pool.map(ask, range(4)))
+
+    assert answers == ["in", "taken", "taken", "taken"]
+
+
+def test_a_key_belongs_to_one_device(store: Store) -> None:
+    new_code(store, "first")
+    new_code(store, "second")
+    enrol(store, "first")
+
+    with pytest.raises(Conflict, match="key"):
+        enrol(store, "second", name="other")
+
+
+def test_no_secret_is_in_any_table(store: Store) -> None:
+    new_code(store)
+    enrol(store)
+
+    with store.database.read() as session:
+        rows = str([session.execute(sa.select(table)).all() for table in Table.metadata.sorted_tables])
+
+    assert "board" in rows
+    assert all(secret not in rows for secret in (CODE, "sfd_board", "sfo_test"))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [({"revoked_ms": 1}, "revoked"), ({"expires_ms": 1}, "expired")],
+)
+def test_a_key_that_is_not_good_any_more_signs_nobody_in(store: Store, change: dict[str, int], why: str) -> None:
+    with store.database.write() as session:
+        session.execute(sa.update(Key).values(**change))
+
+    with store.database.read() as session, pytest.raises(NotSignedIn, match=why):
+        devices.holder_of(session, "sfo_test", now_ms=2)
+
+
+def test_a_key_is_good_to_its_last_millisecond(store: Store) -> None:
+    with store.database.write() as session:
+        session.execute(sa.update(Key).values(expires_ms=5))
+
+    with store.database.read() as session:
+        key_id, _ = devices.holder_of(session, "sfo_test", now_ms=5)
+    assert key_id == store.key_id
+
+
+def test_an_unknown_key_signs_nobody_in(store: Store) -> None:
+    with store.database.read() as session, pytest.raises(NotSignedIn, match="not known"):
+        devices.holder_of(session, "sfo_guess", now_ms=1)
+
+
+def test_devices_are_found_by_name_in_the_order_asked_for(store: Store) -> None:
+    first, second = store.enrol("one"), store.enrol("two")
+
+    with store.database.read() as session:
+        found = [device.id for device in devices.named(session, ["two", "one"])]
+
+    assert found == [second, first]
+
+
+def test_a_name_that_no_device_has_is_answered_with_those_that_are(store: Store) -> None:
+    store.enrol("one")
+
+    with store.database.read() as session, pytest.raises(NotFound) as refusal:
+        devices.named(session, ["one", "two"])
+
+    assert "two" in refusal.value.message
+    assert "one" in refusal.value.advice
+
+
+def test_last_seen_is_written_when_it_has_become_old_and_not_before(store: Store) -> None:
+    device = store.enrol()
+    enrolled_ms = store.clock.epoch_ms()
+
+    seen = []
+    for now_ms in (enrolled_ms + SEEN_RESOLUTION_MS - 1, enrolled_ms + SEEN_RESOLUTION_MS):
+        with store.database.write() as session:
+            devices.seen(session, device, now_ms=now_ms)
+        with store.database.read() as session:
+            seen.append(session.get_one(Device, device).last_seen_ms)
+
+    assert seen == [enrolled_ms, enrolled_ms + SEEN_RESOLUTION_MS]
+
+
+def test_a_code_is_used_together_with_its_device(store: Store) -> None:
+    new_code(store)
+
+    with pytest.raises(sa.exc.IntegrityError), store.database.write() as session:
+        session.execute(sa.update(JoinCode).values(used_ms=1))
+
+
+def test_every_refusal_says_what_to_do(store: Store) -> None:
+    new_code(store)
+    enrol(store)
+
+    for code, name in (("WRONG", "x"), (CODE, "x")):
+        with pytest.raises(StepfarmError) as refusal:
+            enrol(store, code, name=name, key="sfd_x")
+        assert "stepfarm enroll-code" in refusal.value.advice

@@ -1,0 +1,328 @@
+"""The API: who may do what, what is refused, and how a refusal reads."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from agent.errors import Refused
+from agent.wire.codec import MAX_BODY_BYTES, to_plain
+from agent.wire.jobs import Ending, EndReport, Heartbeat, LeaseRequest, RoundRequest, Workload
+from agent.wire.protocol import PROTOCOL_HEADER
+from orchestrator.analysis.planning import Plan
+from orchestrator.jobs.states import JobState
+from orchestrator.roles import Role
+from orchestrator.storage import devices
+from orchestrator.views import SweepRequest
+from tests.support.filling import FACTS, FakeDevice, begun, enrolled
+from tests.support.plain_http import ask, json_of, problem_of
+from tests.support.serving import Served, serving
+from tests.support.store import a_batch, a_description, a_request
+
+NO_KEY, DEVICE, VIEWER, OPERATOR = CALLERS = ("no key", "device", "viewer", "operator")
+SWEEP = to_plain(SweepRequest(models=("a",), workloads=(Workload(),), devices=("nobody",), plan=Plan()))
+FEW = Plan(passes=1, min_tokens=190, stride=4)
+
+
+@dataclass(frozen=True)
+class Route:
+    """What is sent, and the status that each caller gets."""
+
+    body: Any
+    statuses: tuple[int, int, int, int]
+
+
+FOR_DEVICES = (401, 404, 403, 403)
+FOR_VIEWERS = (401, 403, 200, 200)
+ROUTES = {
+    "GET /healthz": Route(None, (200, 200, 200, 200)),
+    "GET /readyz": Route(None, (200, 200, 200, 200)),
+    "POST /v1/enrol": Route(to_plain(a_request("WRONG-CODE")), (403, 403, 403, 403)),
+    "POST /v1/device": Route(to_plain(a_description()), (401, 200, 403, 403)),
+    "POST /v1/leases": Route({"claim": "0" * 16}, (401, 200, 403, 403)),
+    "POST /v1/jobs/{job_id}/heartbeat": Route({"fence": 1}, FOR_DEVICES),
+    "POST /v1/jobs/{job_id}/rounds": Route({"fence": 1, "facts": to_plain(FACTS), "completed": None}, FOR_DEVICES),
+    "POST /v1/jobs/{job_id}/batches": Route(to_plain(a_batch()), FOR_DEVICES),
+    "POST /v1/jobs/{job_id}/end": Route({"fence": 1, "ending": "given-back"}, FOR_DEVICES),
+    "GET /v1/me": Route(None, (401, 200, 200, 200)),
+    "POST /v1/join-codes": Route({}, (401, 403, 403, 200)),
+    "GET /v1/devices": Route(None, FOR_VIEWERS),
+    "POST /v1/sweeps": Route(SWEEP, (401, 403, 403, 404)),
+    "GET /v1/sweeps": Route(None, FOR_VIEWERS),
+    "GET /v1/sweeps/{sweep_id}": Route(None, (401, 403, 404, 404)),
+    "POST /v1/sweeps/{sweep_id}/cancel": Route({}, (401, 403, 403, 404)),
+    "GET /v1/curves": Route(None, FOR_VIEWERS),
+    "GET /v1/curves/{curve_id}": Route(None, (401, 403, 404, 404)),
+    "GET /v1/curves/{curve_id}/readings": Route(None, (401, 403, 404, 404)),
+}
+
+
+@dataclass(frozen=True)
+class Farm:
+    """A served orchestrator with a device, and a key for each sort of caller."""
+
+    served: Served
+    device: FakeDevice
+    keys: dict[str, str | None]
+
+    def ask(self, route: str, caller: str = OPERATOR, **options: Any) -> Any:
+        method, path = route.split(" ")
+        for name in ("job_id", "sweep_id", "curve_id"):
+            path = path.replace(f"{{{name}}}", "999999")
+        return ask(self.served.url, method, path, key=self.keys[caller], **options)
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    with serving(tmp_path_factory.mktemp("farm")) as served:
+        with served.orchestrator.database.write() as session:
+            devices.add_key(session, "sfv_viewer", Role.VIEWER, "viewer", now_ms=0)
+        device = enrolled(served.url, served.client, "board")
+        keys = {NO_KEY: None, DEVICE: device.key, VIEWER: "sfv_viewer", OPERATOR: served.operator_key}
+        yield Farm(served, device, keys)
+
+
+def test_every_route_is_in_the_table(farm: Farm) -> None:
+    paths = json_of(ask(farm.served.url, "GET", "/openapi.json"))["paths"]
+
+    routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+    assert routes == set(ROUTES)
+
+
+@pytest.mark.parametrize(("route", "caller"), list(itertools.product(ROUTES, CALLERS)))
+def test_each_caller_gets_what_is_theirs_and_no_more(farm: Farm, route: str, caller: str) -> None:
+    answer = farm.ask(route, caller, body=ROUTES[route].body)
+
+    assert answer.status == ROUTES[route].statuses[CALLERS.index(caller)], answer.data
+    assert answer.headers[PROTOCOL_HEADER] == "1"
+    if answer.status != 200:
+        assert problem_of(answer).advice
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if " /v1/" in route])
+def test_another_protocol_is_refused_with_advice_to_the_older_side(farm: Farm, route: str) -> None:
+    for protocol, advice in (
+        ("0", "on the caller"),
+        ("2", "on the orchestrator"),
+        (None, PROTOCOL_HEADER),
+        ("x", "whole"),
+    ):
+        answer = farm.ask(route, body=ROUTES[route].body, protocol=protocol)
+
+        assert answer.status == 426
+        assert advice in problem_of(answer).detail
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "Bearer wrong"])
+def test_what_is_no_good_key_is_refused_in_http_s_own_terms(farm: Farm, header: str) -> None:
+    answer = ask(farm.served.url, "GET", "/v1/me", headers={"Authorization": header})
+
+    assert answer.status == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert "wrong" not in problem_of(answer).detail
+
+
+def test_a_body_that_is_too_large_is_refused(farm: Farm) -> None:
+    answer = farm.ask("POST /v1/leases", DEVICE, raw=b" " * (MAX_BODY_BYTES + 1))
+
+    assert (answer.status, problem_of(answer).type) == (413, "body-too-large")
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[]", "must be an object"),
+        (b"{}", "claim: is missing"),
+        (b'{"claim": 12}', "claim: must be a text"),
+        (b'{"claim": NaN}', "NaN"),
+        (b'{"claim": "0000000000000000", "colour": 1}', "colour: is not a field"),
+        (b'{"claim": "0000000000000000", "claim": "0000000000000000"}', "claim: is given twice"),
+    ],
+)
+def test_a_body_that_is_no_message_is_refused_with_the_place(farm: Farm, raw: bytes, said: str) -> None:
+    answer = farm.ask("POST /v1/leases", DEVICE, raw=raw)
+
+    assert (answer.status, problem_of(answer).type) == (422, "not-a-message")
+    assert said in problem_of(answer).detail
+
+
+@pytest.mark.parametrize("name", [rb"\ud800", rb"\u0000", "x" * 10_000])
+def test_a_refusal_can_quote_what_nobody_could_send(farm: Farm, name: bytes | str) -> None:
+    raw = b'{"' + (name if isinstance(name, bytes) else name.encode()) + b'": 1}'
+
+    assert problem_of(farm.ask("POST /v1/leases", DEVICE, raw=raw)).type == "not-a-message"
+
+
+def test_the_place_is_named_deep_inside_too(farm: Farm) -> None:
+    body = to_plain(a_batch())
+    body["readings"][2]["latency_ns"] = "12"
+
+    assert (
+        "readings[2].latency_ns: must be an integer"
+        in problem_of(farm.ask("POST /v1/jobs/{job_id}/batches", DEVICE, body=body)).detail
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"Content-Encoding": "gzip"}, "Compressed"),
+        ({"Content-Type": "text/plain"}, "must be JSON"),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, "must be JSON"),
+    ],
+)
+def test_a_body_in_another_form_is_refused(farm: Farm, headers: dict[str, str], said: str) -> None:
+    raw = gzip.compress(b'{"claim": "0000000000000000"}')
+
+    answer = farm.ask("POST /v1/leases", DEVICE, raw=raw, headers=headers)
+
+    assert answer.status == 415
+    assert said in problem_of(answer).detail
+
+
+def test_a_content_type_may_name_its_letters(farm: Farm) -> None:
+    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
+
+    assert farm.ask("POST /v1/leases", DEVICE, body={"claim": "0" * 16}, headers=headers).status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/v1/nothing", "/docs", "/v1/sweeps/0", "/v1/sweeps/abc", f"/v1/sweeps/{2**63}"]
+)
+def test_a_path_that_leads_nowhere_is_a_problem(farm: Farm, path: str) -> None:
+    answer = ask(farm.served.url, "GET", path, key=farm.keys[OPERATOR])
+
+    assert (answer.status, problem_of(answer).type) == (404, "not-found")
+
+
+def test_a_method_that_is_not_taken_is_answered_with_those_that_are(farm: Farm) -> None:
+    answer = ask(farm.served.url, "DELETE", "/v1/me", key=farm.keys[OPERATOR])
+
+    assert (answer.status, problem_of(answer).type, answer.headers["Allow"]) == (405, "method-not-allowed", "GET")
+
+
+def test_a_sweep_that_names_the_same_twice_is_refused(farm: Farm) -> None:
+    answer = farm.ask("POST /v1/sweeps", body={**SWEEP, "devices": ["board", "board"]})
+
+    assert "devices: must not name the same twice" in problem_of(answer).detail
+
+
+def test_a_sweep_of_absurd_size_is_refused(farm: Farm) -> None:
+    workloads = [to_plain(Workload(batch_size=size)) for size in range(1, 101)]
+
+    answer = farm.ask(
+        "POST /v1/sweeps", body={**SWEEP, "models": [f"m{n}" for n in range(100)], "workloads": workloads}
+    )
+
+    assert (answer.status, problem_of(answer).type) == (400, "bad-request")
+
+
+def test_no_device_can_touch_the_job_of_another(farm: Farm) -> None:
+    operator, stranger = farm.served.client, enrolled(farm.served.url, farm.served.client, "stranger")
+    job = begun(enrolled(farm.served.url, operator, "owner"), operator, plan=FEW)
+    attempts = (
+        lambda: stranger.client.heartbeat(job.job_id, Heartbeat(fence=job.fence)),
+        lambda: stranger.client.next_round(job.job_id, RoundRequest(fence=job.fence, facts=FACTS, completed=0)),
+        lambda: stranger.client.post_batch(job.job_id, a_batch(job.fence)),
+        lambda: stranger.client.end(job.job_id, EndReport(fence=job.fence, ending=Ending.GIVEN_BACK)),
+    )
+
+    for attempt in attempts:
+        with pytest.raises(Refused) as refusal:
+            attempt()
+        assert refusal.value.status == 404
+
+    assert job.finish().summary.job_state is JobState.DONE
+
+
+def test_the_last_round_asked_for_again_is_answered_again(farm: Farm) -> None:
+    job = begun(enrolled(farm.served.url, farm.served.client, "forgetful"), farm.served.client, plan=FEW)
+    job.finish()
+
+    again = job.device.client.next_round(
+        job.job_id, RoundRequest(fence=job.fence, facts=FACTS, completed=job.round.number)
+    )
+
+    assert again.round is None
+
+
+def test_an_end_that_is_said_again_is_said(farm: Farm) -> None:
+    job = begun(enrolled(farm.served.url, farm.served.client, "stutterer"), farm.served.client, plan=FEW)
+    report = EndReport(fence=job.fence, ending=Ending.GIVEN_BACK)
+
+    job.device.client.end(job.job_id, report)
+    job.device.client.end(job.job_id, report)
+
+    (view,) = next(sweep for sweep in farm.served.client.sweeps() if sweep.jobs[0].id == job.job_id).jobs
+    assert (view.state, view.attempts) == (JobState.QUEUED, 1)
+
+
+def test_a_job_given_back_goes_on_after_the_passes_that_are_stored(farm: Farm) -> None:
+    plan = Plan(passes=3, min_tokens=190, stride=4)
+    job = begun(enrolled(farm.served.url, farm.served.client, "resumer"), farm.served.client, plan=plan)
+    job.post(0)
+    job.device.client.end(job.job_id, EndReport(fence=job.fence, ending=Ending.GIVEN_BACK))
+
+    lease = job.device.client.lease(LeaseRequest(claim="1" * 16)).lease
+    assert lease is not None
+    answer = job.device.client.next_round(job.job_id, RoundRequest(fence=lease.fence, facts=FACTS, completed=None))
+
+    assert (lease.fence, answer.round, answer.passes_done) == (2, job.round, 1)
+
+
+def test_another_model_than_before_is_refused(farm: Farm) -> None:
+    job = begun(enrolled(farm.served.url, farm.served.client, "changer"), farm.served.client, plan=FEW)
+
+    with pytest.raises(Refused) as refusal:
+        job.device.client.next_round(
+            job.job_id, RoundRequest(fence=job.fence, facts=replace(FACTS, tokens=196), completed=None)
+        )
+
+    assert (refusal.value.status, refusal.value.type) == (409, "conflict")
+
+
+def test_a_round_that_was_never_asked_for_cannot_be_completed(farm: Farm) -> None:
+    job = begun(enrolled(farm.served.url, farm.served.client, "dreamer"), farm.served.client, plan=FEW)
+
+    with pytest.raises(Refused) as refusal:
+        job.device.client.next_round(job.job_id, RoundRequest(fence=job.fence, facts=FACTS, completed=1))
+
+    assert refusal.value.status == 400
+
+
+def test_readyz_says_503_when_the_schema_is_another_and_healthz_that_it_lives(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with serving(tmp_path_factory.mktemp("other")) as served:
+        with served.orchestrator.database.write() as session:
+            session.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+
+        ready = ask(served.url, "GET", "/readyz")
+        alive = ask(served.url, "GET", "/healthz")
+
+    assert (ready.status, problem_of(ready).type, ready.headers["Retry-After"]) == (503, "schema-mismatch", "5")
+    assert alive.status == 200
+
+
+def test_what_breaks_inside_is_no_fault_of_the_caller_and_tells_no_secret(
+    tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(tmp_path_factory.mktemp("broken")) as served:
+        enrolled(served.url, served.client, "board")
+        with served.orchestrator.database.write() as session:
+            session.execute(sa.text("UPDATE devices SET description = '{}'"))
+
+        answer = ask(served.url, "GET", "/v1/devices", key=served.operator_key)
+
+    assert (answer.status, problem_of(answer).type) == (500, "internal")
+    assert "GET /v1/devices failed" in caplog.text
+    assert served.operator_key not in caplog.text
