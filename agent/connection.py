@@ -29,24 +29,34 @@ class Connection:
         url: where the orchestrator answers; plain http on loopback alone.
         key: what the caller signs in with, None for the few calls that need none.
         caller: "agent" or "client", for advice about versions.
+        max_bytes: the largest answer that is read.
     """
 
-    def __init__(self, url: str, key: str | None, *, caller: str, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str | None,
+        *,
+        caller: str,
+        timeout_s: float = 30.0,
+        max_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
         self.url = _checked(url)
         self._caller = caller
+        self._max_bytes = max_bytes
         self._headers = {PROTOCOL_HEADER: str(PROTOCOL_VERSION), "Accept": "application/json"}
         if key is not None:
             self._headers["Authorization"] = f"Bearer {_checked_key(key)}"
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5.0, read=timeout_s), retries=False, maxsize=4)
 
-    def get(self, path: str, answer: type[T], *, max_bytes: int = MAX_BODY_BYTES) -> T:
+    def get(self, path: str, answer: type[T]) -> T:
         """What the orchestrator answers to GET.
 
         Raises:
             OrchestratorAway: nobody answers, or not in a state to.
             Refused: the orchestrator said no.
         """
-        return decode_answer(answer, self._request("GET", path, None, max_bytes), self.url, max_bytes)
+        return self._decoded(answer, self._request("GET", path, None))
 
     def post(self, path: str, message: object, answer: type[T]) -> T:
         """What the orchestrator answers to POST of ``message``.
@@ -55,10 +65,19 @@ class Connection:
             OrchestratorAway: nobody answers, or not in a state to; whether the message arrived is not known.
             Refused: the orchestrator said no.
         """
-        content = self._request("POST", path, encode(message), MAX_BODY_BYTES)
-        return decode_answer(answer, content, self.url, MAX_BODY_BYTES)
+        return self._decoded(answer, self._request("POST", path, encode(message)))
 
-    def _request(self, method: str, path: str, body: bytes | None, max_bytes: int) -> bytes:
+    def _decoded(self, answer: type[T], body: bytes) -> T:
+        """The orchestrator's answer; what is none counts as an orchestrator that is away."""
+        try:
+            return decode(answer, body, max_bytes=self._max_bytes)
+        except WireError as error:
+            raise OrchestratorAway(
+                f"The answer of {self.url} makes no sense: {error}.",
+                "Is that address Stepfarm's, and its version this one's?",
+            ) from None
+
+    def _request(self, method: str, path: str, body: bytes | None) -> bytes:
         headers = {**self._headers, "Content-Type": "application/json"} if body is not None else self._headers
         try:
             response = self._pool.request(
@@ -70,7 +89,7 @@ class Connection:
                 preload_content=False,
                 decode_content=False,
             )
-            content = _bounded_body(response, max_bytes)
+            content = _bounded_body(response, self._max_bytes)
         except urllib3.exceptions.HTTPError as error:
             raise OrchestratorAway(
                 f"The orchestrator at {self.url} does not answer ({_short(error)}).",
@@ -127,16 +146,6 @@ def _checked_key(key: str) -> str:
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigError("That is no key: a key is one line of letters and digits.", "Copy it again, whole.")
     return key
-
-
-def decode_answer(answer: type[T], body: bytes, url: str, max_bytes: int) -> T:
-    """The orchestrator's answer as ``answer``; what is none counts as an orchestrator that is away."""
-    try:
-        return decode(answer, body, max_bytes=max_bytes)
-    except WireError as error:
-        raise OrchestratorAway(
-            f"The answer of {url} makes no sense: {error}.", "Is that address Stepfarm's, and its version this one's?"
-        ) from None
 
 
 def _error_of(response: urllib3.BaseHTTPResponse, content: bytes, url: str) -> OrchestratorAway | Refused:

@@ -28,7 +28,7 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-WIDTH, HEIGHT = 1280, 1080
+WIDTH, HEIGHT = 1280, 1330
 
 
 def main() -> None:

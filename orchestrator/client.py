@@ -53,7 +53,7 @@ class Client:
                 f"There is no key to sign in with at {url}.",
                 "Start the orchestrator here (stepfarm up), or set STEPFARM_URL and STEPFARM_KEY for one elsewhere.",
             )
-        self._connection = Connection(url, key, caller="client")
+        self._connection = Connection(url, key, caller="client", max_bytes=MAX_ANSWER_BYTES)
 
     def me(self) -> Principal:
         """Who the key belongs to."""
@@ -65,7 +65,7 @@ class Client:
 
     def devices(self) -> tuple[DeviceView, ...]:
         """Every device, by name."""
-        return self._connection.get("/v1/devices", DeviceList, max_bytes=MAX_ANSWER_BYTES).devices
+        return self._connection.get("/v1/devices", DeviceList).devices
 
     def create_sweep(
         self,
@@ -88,11 +88,11 @@ class Client:
 
     def sweeps(self) -> tuple[SweepView, ...]:
         """The sweeps, newest first."""
-        return self._connection.get("/v1/sweeps", SweepList, max_bytes=MAX_ANSWER_BYTES).sweeps
+        return self._connection.get("/v1/sweeps", SweepList).sweeps
 
     def sweep(self, sweep_id: int) -> SweepView:
         """One sweep and how its jobs stand."""
-        return self._connection.get(f"/v1/sweeps/{sweep_id}", SweepView, max_bytes=MAX_ANSWER_BYTES)
+        return self._connection.get(f"/v1/sweeps/{sweep_id}", SweepView)
 
     def cancel_sweep(self, sweep_id: int) -> SweepView:
         """Cancel what is queued and ask the devices to stop what they measure."""
@@ -100,15 +100,15 @@ class Client:
 
     def curves(self) -> tuple[CurveSummary, ...]:
         """The curves, newest first."""
-        return self._connection.get("/v1/curves", CurveList, max_bytes=MAX_ANSWER_BYTES).curves
+        return self._connection.get("/v1/curves", CurveList).curves
 
     def curve(self, curve_id: int) -> CurveView:
         """One curve with steps, sweet spots and recommendation."""
-        return self._connection.get(f"/v1/curves/{curve_id}", CurveView, max_bytes=MAX_ANSWER_BYTES)
+        return self._connection.get(f"/v1/curves/{curve_id}", CurveView)
 
     def readings(self, curve_id: int) -> ReadingsView:
         """Every reading of a curve, with the conditions of its passes."""
-        return self._connection.get(f"/v1/curves/{curve_id}/readings", ReadingsView, max_bytes=MAX_ANSWER_BYTES)
+        return self._connection.get(f"/v1/curves/{curve_id}/readings", ReadingsView)
 
 
 def _key_kept_here(settings: Settings, url: str) -> str | None:

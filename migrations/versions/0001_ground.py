@@ -167,7 +167,7 @@ def upgrade() -> None:
         sa.Column("doubts", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("readings", sa.Integer(), nullable=False),
         sa.Column("accepted", sa.Integer(), nullable=False),
-        sa.Column("content_sha256", sa.String(length=64), nullable=False),
+        sa.Column("readings_sha256", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_passes_job_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_passes")),
         sa.UniqueConstraint("job_id", "fence", "round", "number", name=op.f("uq_passes_job_id_fence_round_number")),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from agent.wire.codec import encode, from_plain, to_plain
+from agent.wire.codec import from_plain, to_plain
 from agent.wire.conditions import Doubt
 from agent.wire.jobs import Round as RoundRequested
 from agent.wire.readings import Batch
@@ -37,15 +37,15 @@ def take_in(session: Session, *, device_id: int, job_id: int, batch: Batch, now_
     if curve is None:
         raise NotFound(f"Job {job_id} has no curve yet.", "Ask for its first round before posting readings.")
     _refuse_unasked(session, job_id, batch)
-    content = blob.sha256(encode(batch))
+    content = blob.pack([StoredPass.of(batch)])
     known = session.scalar(
-        sa.select(Pass.content_sha256).where(
+        sa.select(Pass.readings_sha256).where(
             Pass.job_id == job_id, Pass.fence == batch.fence, Pass.round == batch.round, Pass.number == batch.number
         )
     )
     if known is None:
         _add(session, curve, batch, content, now_ms)
-    elif known != content:
+    elif known != blob.sha256(content):
         raise Conflict(
             f"Pass {batch.number} of round {batch.round} of job {job_id} (lease {batch.fence}) holds other readings.",
             f"Readings are never rewritten. {BUG}",
@@ -76,7 +76,7 @@ def _refuse_unasked(session: Session, job_id: int, batch: Batch) -> None:
         raise BadRequest(f"Round {batch.round} of job {job_id} does not ask for {min(strange)} tokens.", BUG)
 
 
-def _add(session: Session, curve: Curve, batch: Batch, content: str, now_ms: int) -> None:
+def _add(session: Session, curve: Curve, batch: Batch, content: bytes, now_ms: int) -> None:
     accepted = sum(reading.rejected is None for reading in batch.readings)
     row = Pass(
         job_id=curve.job_id,
@@ -91,11 +91,11 @@ def _add(session: Session, curve: Curve, batch: Batch, content: str, now_ms: int
         doubts=[to_plain(doubt) for doubt in batch.doubts],
         readings=len(batch.readings),
         accepted=accepted,
-        content_sha256=content,
+        readings_sha256=blob.sha256(content),
     )
     session.add(row)
     session.flush()
-    session.add(ReadingBatch(pass_id=row.id, format=blob.FORMAT, blob=blob.pack([StoredPass.of(batch)])))
+    session.add(ReadingBatch(pass_id=row.id, format=blob.FORMAT, blob=content))
     curve.readings += len(batch.readings)
     curve.accepted += accepted
     session.flush()

@@ -188,7 +188,7 @@ class Round(Table):
 
 
 class Pass(Table):
-    """One visit to the counts of a round, with the conditions around it. ``content_sha256`` makes repeats harmless."""
+    """One visit to the counts of a round, with the conditions around it. ``readings_sha256`` makes repeats harmless."""
 
     __tablename__ = "passes"
     __table_args__ = (UniqueConstraint("job_id", "fence", "round", "number"), {"sqlite_autoincrement": True})
@@ -206,7 +206,7 @@ class Pass(Table):
     doubts: Mapped[list[Any]] = mapped_column(PlainJson)
     readings: Mapped[int] = mapped_column(Integer)
     accepted: Mapped[int] = mapped_column(Integer)
-    content_sha256: Mapped[str] = mapped_column(String(64))
+    readings_sha256: Mapped[str] = mapped_column(String(64))
 
 
 class ReadingBatch(Table):
