@@ -8,7 +8,7 @@ from agent.wire.enrolment import DeviceKind
 from dashboard import chart_data, tables
 from dashboard.charts import curve_chart
 from dashboard.shelf import Look
-from dashboard.wording import interval, milliseconds, moment, percent, plain, workload_words
+from dashboard.wording import interval, milliseconds, moment, no_steps, percent, plain, workload_words
 from orchestrator.analysis.analyse import Analysis
 from orchestrator.analysis.curve import Curve
 from orchestrator.views import CurveSummary, DeviceView, JobView
@@ -65,7 +65,11 @@ def metrics(analysis: Analysis, summary: CurveSummary) -> None:
         _metric(columns[1], "Best sweet spot saves", "—", "no smaller count is clearly faster")
     steps = analysis.steps.steps
     up = sum(step.change_ns > 0 for step in steps)
-    _metric(columns[2], "Steps", str(len(steps)), f"{up} up, {len(steps) - up} down · none confirmed yet{doubted}")
+    if steps:
+        found = f"{up} up, {len(steps) - up} down · none confirmed yet"
+        _metric(columns[2], "Steps", str(len(steps)), f"{found}{doubted}")
+    else:
+        _metric(columns[2], "Steps", "—", f"{no_steps(analysis.steps.outcome)}{doubted}")
     total = curve.readings + curve.rejected
     share = 100 * curve.rejected / total if total else 0.0
     _metric(columns[3], "Readings", f"{total:,}", f"{percent(share)} rejected · {len(curve.factors)} passes")

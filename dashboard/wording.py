@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from agent.errors import StepfarmError
 from agent.wire.enrolment import DeviceKind
 from agent.wire.jobs import ModelFacts, Workload
+from orchestrator.analysis.steps import StepsOutcome
 from orchestrator.views import CurveSummary
 
 NS_PER_MS = 1_000_000
@@ -35,6 +36,14 @@ def percent(value: float, *, signed: bool = False) -> str:
     """A percentage with one decimal, its sign written even where it is plus if ``signed``."""
     text = f"{value:+.1f} %" if signed else f"{value:.1f} %"
     return text.replace("-", MINUS)
+
+
+def no_steps(outcome: StepsOutcome) -> str:
+    """Why no step is shown: that none was found is another thing than that none could have been."""
+    return {
+        StepsOutcome.TOO_NOISY: "too noisy to say",
+        StepsOutcome.TOO_FEW: "too few token counts to say",
+    }.get(outcome, "none found")
 
 
 def moment(epoch_ms: int) -> str:

@@ -61,7 +61,8 @@ def find_sweet_spots(curve: Curve, found: StepsFound, pieces: Pieces | None = No
     spot above it by more than 2 joint standard errors and 1 %. So each run of counts that cannot be told apart
     collapses to its largest, most tokens for the same latency. The edge of a step is kept even if it is less than that
     faster, and then takes the place of a mere level of the slope beside it. Latencies are compared as the pieces of the
-    curve have them: the fastest of many noisy medians would be fast by luck.
+    curve have them: the fastest of many noisy medians would be fast by luck. But a count that was measured slower than
+    a larger one is never kept, whatever its piece says of it.
     """
     if not curve.points:
         return ()
@@ -70,8 +71,13 @@ def find_sweet_spots(curve: Curve, found: StepsFound, pieces: Pieces | None = No
     last = len(curve.points) - 1
     kept = [(last, SweetSpotKind.FULL)]
     fastest = level.latency_ns[last]
+    # For each point the lowest latency that was measured of any larger count.
+    measured = np.array([point.latency_ns for point in curve.points])
+    beyond = np.minimum.accumulate(measured[::-1])[::-1]
     for index in range(last - 1, -1, -1):
         if level.latency_ns[index] >= fastest:
+            continue
+        if measured[index] >= beyond[index + 1]:
             continue
         fastest = level.latency_ns[index]
         kind = kinds.get(curve.points[index].tokens, SweetSpotKind.SLOPE)

@@ -38,6 +38,15 @@ def test_no_larger_count_is_as_fast_as_a_sweet_spot() -> None:
         assert not larger or truth(tokens) < min(larger) * 1.002
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_no_sweet_spot_was_measured_slower_than_a_larger_count(seed: int) -> None:
+    curve = a_curve(noise=0.2, seed=seed)
+
+    for spot in analyse_curve(curve).sweet_spots:
+        larger = [point.latency_ns for point in curve.points if point.tokens > spot.tokens]
+        assert not larger or spot.latency_ns < min(larger)
+
+
 def test_on_a_smooth_slope_each_sweet_spot_is_worthwhile() -> None:
     spots = list(spots_of(slope))
     assert all(slope(fewer) < slope(more) * 0.995 for fewer, more in itertools.pairwise(spots))
