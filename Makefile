@@ -33,7 +33,7 @@ format: setup  ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 pictures: setup  ## make the pictures of the README from the curves of this machine's demo
-	@$(BIN)/python docs/make_pictures.py $(ARGS)
+	@$(BIN)/python -m tests.support.make_pictures $(ARGS)
 
 constraints: setup  ## choose the newest versions that fit together
 	@sh tests/support/choose_versions.sh $(BIN)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import platform
 import random
 import re
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from agent.client import OrchestratorClient
@@ -24,6 +21,7 @@ from agent.errors import Refused, StateError, StepfarmError
 from agent.identity import Identity, enrol, forget, read_identity
 from agent.locking import alone_in
 from agent.loop import Agent
+from agent.signals import stopping_on_signals
 from agent.spool import Spool
 from agent.wire.codec import to_plain
 from agent.work import Tools
@@ -95,7 +93,7 @@ def _run(_options: argparse.Namespace, settings: Settings) -> int:
         tell=_tell,
     )
     agent = Agent(tools)
-    with alone_in(settings.agent_home, program="stepfarm-agent"), _stopping_on_signals(agent):
+    with alone_in(settings.agent_home, program="stepfarm-agent"), stopping_on_signals(agent.stop, second_ends=True):
         print(f"{identity.name} works for {identity.url}. Ctrl-C stops it; what was measured is kept.", flush=True)
         try:
             agent.run(describe())
@@ -123,24 +121,6 @@ def _identity(settings: Settings) -> Identity:
             "Get a code from the operator (stepfarm enroll-code), then: stepfarm-agent enroll URL --code CODE",
         )
     return identity
-
-
-@contextlib.contextmanager
-def _stopping_on_signals(agent: Agent) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM stop the agent in good order, and a second one at once."""
-
-    def stop(_number: int, _frame: object) -> None:
-        # A lock in the agent may be held by this very thread: stop from another.
-        threading.Thread(target=agent.stop, daemon=True).start()
-        for number in before:
-            signal.signal(number, signal.SIG_DFL)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _status(options: argparse.Namespace, settings: Settings) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import socket
 import subprocess
 import threading
@@ -115,18 +114,3 @@ def _answers(pool: urllib3.PoolManager, url: str) -> bool:
         return pool.request("GET", url).status == 200
     except urllib3.exceptions.HTTPError:
         return False
-
-
-@contextlib.contextmanager
-def stopping_on_signals(on_stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``on_stop`` at SIGINT and SIGTERM, from a thread of its own: the one interrupted may hold any lock."""
-
-    def stop(_number: int, _frame: object) -> None:
-        threading.Thread(target=on_stop, daemon=True).start()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from agent.clock import SystemClock
 from agent.config import Settings
 from agent.errors import StepfarmError
+from agent.signals import stopping_on_signals
 from orchestrator import programs
 from orchestrator.commands.output import need
 from orchestrator.commands.serve import announce, stop_aloud
@@ -48,14 +49,14 @@ def add(commands: _SubParsersAction[Any]) -> None:
 def _demo(options: argparse.Namespace, settings: Settings) -> int:
     need("ray", "orchestrator")
     need("timm", "torch")
-    from orchestrator.running import running, stopping_on_signals
+    from orchestrator.running import running
 
     stop = threading.Event()
     # The demo is about this machine, wherever else the settings may point.
     settings = replace(settings, url=None, key=None)
     print("Starting the orchestrator (about 20 s) ...", flush=True)
     with (
-        stopping_on_signals(lambda: stop_aloud(stop)),
+        stopping_on_signals(lambda: stop_aloud(stop), second_ends=False),
         running(settings, clock=SystemClock(), with_ray=not options.without_ray, with_dashboard=True, stop=stop) as key,
     ):
         announce(settings, key, dashboard=True)

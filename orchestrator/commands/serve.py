@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.clock import SystemClock
 from agent.config import Settings
+from agent.signals import stopping_on_signals
 from orchestrator.commands.output import need
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ def add(commands: _SubParsersAction[Any]) -> None:
 
 def _up(options: argparse.Namespace, settings: Settings) -> int:
     need("fastapi", "orchestrator")
-    from orchestrator.running import running, stopping_on_signals
+    from orchestrator.running import running
 
     stop = threading.Event()
     print("Starting ...", flush=True)
     with (
-        stopping_on_signals(lambda: stop_aloud(stop)),
+        stopping_on_signals(lambda: stop_aloud(stop), second_ends=False),
         running(
             settings,
             clock=SystemClock(),

@@ -1,33 +1,23 @@
 """Makes the pictures of the documentation from a running dashboard.
 
-    python docs/make_pictures.py --home STATE_DIRECTORY [--curve 1]
+    python -m tests.support.make_pictures --home STATE_DIRECTORY [--curve 1]
 
 Start ``stepfarm up`` or ``stepfarm demo`` first. It needs Chromium and the extra ``stepfarm[dev]``.
-"""  # noqa: INP001  # a script beside the pages, no package
+"""
 
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from agent.config import load_settings
 from agent.errors import ConfigError, StepfarmError
 from orchestrator.keys import read_operator_key
+from tests.support.browser import NoBrowser, chromium
 
-IMAGES = Path(__file__).parent / "images"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
 WIDTH, HEIGHT = 1280, 1330
 
 
@@ -41,14 +31,11 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         url, key = _where(arguments.home, arguments.url, arguments.key)
-        browser_path = _browser_path()
-    except StepfarmError as error:
-        parser.exit(2, f"{error}\n")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=list(QUIET))
         curve = f"?curve={arguments.curve}" if arguments.curve else ""
-        _photograph(browser, f"{url}/{curve}", key, IMAGES / "curve.png")
-        browser.close()
+        with chromium() as browser:
+            _photograph(browser, f"{url}/{curve}", key, IMAGES / "curve.png")
+    except (StepfarmError, NoBrowser) as error:
+        parser.exit(2, f"{error}\n")
 
 
 def _where(home: str | None, url: str | None, key: str | None) -> tuple[str, str]:
@@ -57,13 +44,6 @@ def _where(home: str | None, url: str | None, key: str | None) -> tuple[str, str
     if key is None:
         raise ConfigError(f"There is no operator's key in {settings.orchestrator_home}.", "Give --key, or --home.")
     return url or f"http://127.0.0.1:{settings.dashboard_port}", key
-
-
-def _browser_path() -> str:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        raise ConfigError("There is no Chromium on this machine.", "Install it, for instance: apt-get install chromium")
-    return found
 
 
 def _photograph(browser: Browser, url: str, key: str, path: Path) -> None:
