@@ -277,14 +277,8 @@ def test_up_in_a_directory_that_cannot_be_made_says_which_variable_to_set(
     assert "STEPFARM_HOME" in stepfarm.refused("up", "--without-ray", "--no-dashboard")
 
 
-@pytest.mark.parametrize(
-    ("model", "said"),
-    [("deit_tinny_patch16_224", "deit_tinny_patch16_224"), ("resnet18", "resnet18")],
-)
-def test_a_model_that_cannot_be_measured_is_refused_by_name(
-    stepfarm: Stepfarm, home: Path, model: str, said: str
-) -> None:
-    assert said in stepfarm.refused("measure", model, "--passes", "1")
+def test_a_model_that_cannot_be_measured_is_refused_by_name(stepfarm: Stepfarm, home: Path) -> None:
+    assert "resnet18" in stepfarm.refused("measure", "resnet18", "--passes", "1")
 
 
 @pytest.mark.parametrize("option", ["--json", "--plot"])
