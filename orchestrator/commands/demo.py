@@ -66,6 +66,8 @@ def _demo(options: argparse.Namespace, settings: Settings) -> int:
                 print("\nSee the curves in the dashboard; Ctrl-C ends the demo. What was measured is kept.\n")
                 announce(settings, key, dashboard=True)
                 stop.wait()
+    if stop.is_set() and not done:
+        raise KeyboardInterrupt
     return 0 if done else 1
 
 

@@ -68,8 +68,8 @@ def _refuse_unwritable(path: Path | None) -> None:
     # Before measuring: minutes of measurements must not end in a typing error.
     if path is None or str(path) == "-":
         return
-    there = path.exists()
     try:
+        there = path.exists()
         with path.open("ab"):
             pass
         if not there:

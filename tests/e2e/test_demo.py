@@ -92,7 +92,7 @@ def test_run_again_and_stopped_in_the_middle_it_keeps_what_was_there(
     output, errors = process.communicate(timeout=60)
 
     assert "Traceback" not in output + errors
-    assert process.returncode == 1, errors
+    assert process.returncode == 130, errors
     assert working_with(home) == []
     assert [one.latency_ns.tolist() for one in _stored_passes(farm)][: len(before)] == before
 
