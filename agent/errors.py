@@ -52,3 +52,7 @@ class MeasurementFailed(StepfarmError):
     def as_failure(self) -> Failure:
         """The failure as it goes over the wire, cut to the wire's limits."""
         return Failure(reason=self.reason, message=self.message[:4_000], advice=self.advice[:4_000])
+
+
+class ScheduleRefused(StepfarmError):
+    """A schedule does not fit the model that it is applied to; nothing was changed."""

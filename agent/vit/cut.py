@@ -13,15 +13,20 @@ def forward_cut(model: VisionTransformer, images: torch.Tensor, kept: torch.Tens
     its order, so that with all tokens kept the logits are bit for bit the plain model's. The gather happens then too: a
     step between n - 1 and all tokens must not come from the gather itself.
     """
-    x = model.patch_embed(images)
-    # Class tokens, registers, position and, with dynamic image sizes, flattening are all this one method's affair.
-    x = model._pos_embed(x)  # noqa: SLF001
-    x = model.norm_pre(x)
-    x = gather_tokens(x, kept)
+    x = gather_tokens(input_of_blocks(model, images), kept)
     x = model.blocks(x)
     x = model.norm(x)
     logits: torch.Tensor = model.forward_head(x)
     return logits
+
+
+def input_of_blocks(model: VisionTransformer, images: torch.Tensor) -> torch.Tensor:
+    """All tokens as the first block gets them, shape (batch, tokens, features)."""
+    x = model.patch_embed(images)
+    # Class tokens, registers, position and, with dynamic image sizes, flattening are all this one method's affair.
+    x = model._pos_embed(x)  # noqa: SLF001
+    embedded: torch.Tensor = model.norm_pre(x)
+    return embedded
 
 
 def gather_tokens(x: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:

@@ -16,10 +16,10 @@ def load_subject(model: str, workload: Workload) -> MeasuredSubject:
         MeasurementFailed: torch or timm is missing, the model is unknown or no plain ViT, the workload does not run
             here, or memory is short.
     """
-    if workload.runtime is not Runtime.EAGER:
+    if workload.runtime is Runtime.ONNXRUNTIME:
         raise MeasurementFailed(
             FailureReason.RUNTIME_MISSING,
-            f"this agent has no runtime {workload.runtime.value}, only eager",
+            f"this agent has no runtime {workload.runtime.value}",
             "Ask for the runtime eager, or upgrade stepfarm on the device.",
         )
     require_torch()

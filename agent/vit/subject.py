@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Any, cast
@@ -11,11 +12,11 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 
 from agent.errors import MeasurementFailed
-from agent.vit.cut import forward_cut
+from agent.vit.compiled import compiling, forward_of, mark_tokens_dynamic
 from agent.vit.failures import memory_explained, refuse_out_of_memory, workload_explained
 from agent.vit.kept import kept_tokens
 from agent.vit.models import all_tokens, load_model
-from agent.wire.jobs import DataType, FailureReason, ModelFacts, Processor, Workload
+from agent.wire.jobs import DataType, FailureReason, ModelFacts, Processor, Runtime, Workload
 
 INPUT_SEED = 0
 
@@ -38,7 +39,8 @@ def load_vit_subject(name: str, workload: Workload) -> VitSubject:
         model = load_model(name, image_size=workload.image_size)
         model = model.to(device=workload.processor.value, dtype=_DTYPES[workload.data_type])
         subject = VitSubject(model, workload, threads)
-    with workload_explained(name):
+    first_run = contextlib.nullcontext() if workload.runtime is Runtime.EAGER else compiling()
+    with workload_explained(name), first_run:
         subject.prepare(subject.facts.tokens)()
     return subject
 
@@ -48,6 +50,8 @@ class VitSubject:
 
     def __init__(self, model: VisionTransformer, workload: Workload, threads: int) -> None:
         self._model = model
+        self._forward = forward_of(workload.runtime)
+        self._dynamic = workload.runtime is Runtime.COMPILE_DYNAMIC
         self._synchronise = workload.processor is Processor.CUDA
         self._device = torch.device(workload.processor.value)
         size = int(model.patch_embed.img_size[0])
@@ -78,13 +82,15 @@ class VitSubject:
             dtype=torch.int64,
             device=self._device,
         )
-        model, images = self._model, self._images
+        if self._dynamic:
+            mark_tokens_dynamic(kept)
+        model, images, forward = self._model, self._images, self._forward
 
         # A plain try costs nothing where a context manager would cost microseconds of every timed call.
         def run() -> None:
             try:
                 with torch.inference_mode():
-                    forward_cut(model, images, kept)
+                    forward(model, images, kept)
             except RuntimeError as error:
                 refuse_out_of_memory(error)
                 raise

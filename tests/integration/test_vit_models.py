@@ -19,32 +19,7 @@ from agent.vit.models import all_tokens, load_model, not_plain
 from agent.vit.subject import VitSubject
 from agent.wire.fields import MOST_TOKENS
 from agent.wire.jobs import DataType, FailureReason, Processor, Runtime, Workload
-
-PLAIN: dict[str, dict[str, Any]] = {
-    "class token": {},
-    "no prefix": {"class_token": False, "global_pool": "avg"},
-    "registers": {"reg_tokens": 4, "no_embed_class": True},
-    "registers without a class token": {"class_token": False, "reg_tokens": 3, "global_pool": "avg"},
-    "attention pooling": {"class_token": False, "global_pool": "map"},
-    "no position embedding": {"pos_embed": "none"},
-    "norm before the blocks": {"pre_norm": True},
-    "norm after pooling": {"global_pool": "avg", "fc_norm": True},
-    "any image size": {"dynamic_img_size": True},
-    "layer scale": {"init_values": 0.1, "qk_norm": True},
-}
-
-
-def a_vit(**traits: Any) -> VisionTransformer:
-    torch.manual_seed(3)
-    size: dict[str, Any] = {
-        "img_size": 48,
-        "patch_size": 16,
-        "embed_dim": 32,
-        "depth": 2,
-        "num_heads": 2,
-        "num_classes": 10,
-    }
-    return VisionTransformer(**{**size, **traits}).eval()
+from tests.support.vits import PLAIN, a_vit
 
 
 def a_vit_of_timms() -> VisionTransformer:
@@ -189,8 +164,8 @@ def test_on_a_gpu_the_call_returns_when_the_work_is_done() -> None:
 
 
 def test_a_runtime_that_is_not_there_is_refused_by_name() -> None:
-    with pytest.raises(MeasurementFailed, match="compile-static") as refused:
-        load_subject("test_vit", Workload(runtime=Runtime.COMPILE_STATIC))
+    with pytest.raises(MeasurementFailed, match="onnxruntime") as refused:
+        load_subject("test_vit", Workload(runtime=Runtime.ONNXRUNTIME))
     assert refused.value.reason is FailureReason.RUNTIME_MISSING
 
 
