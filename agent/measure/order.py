@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import random
 
-from agent.errors import MeasurementFailed
-from agent.wire.jobs import FailureReason, Order, Round
+from agent.wire.jobs import Order, Round
 
 
 def visits_of_pass(round_: Round, number: int) -> tuple[int, ...]:
     """The token counts that pass ``number`` visits, in order.
 
-    Every count of the round comes once, shuffled. The sentinel comes first, then after every ``sentinel_every`` counts,
-    and last, so that drift within the pass shows at both ends. The round's seed and the number give the order: the
-    same pass measured again visits in the same order.
-
-    Raises:
-        MeasurementFailed: this agent does not know the order.
+    Every count of the round comes once: shuffled, or two and two where the order is alternating. The sentinel comes
+    first, then after every ``sentinel_every`` counts, and last, so that drift within the pass shows at both ends. The
+    round's seed and the number give the order: the same pass measured again visits in the same order.
     """
-    if round_.order is not Order.SHUFFLED:
-        raise MeasurementFailed(
-            FailureReason.WORKLOAD_UNSUPPORTED,
-            f"the round asks for {round_.order.value} order, which this agent cannot measure",
-            "Upgrade stepfarm on the device, or ask for shuffled order.",
-        )
-    counts = list(round_.tokens)
-    random.Random(f"{round_.seed}/{number}").shuffle(counts)  # noqa: S311  # an order, no secret
+    generator = random.Random(f"{round_.seed}/{number}")  # noqa: S311  # an order, no secret
+    counts = _pairs(round_, number, generator) if round_.order is Order.ALTERNATING else _shuffled(round_, generator)
+    every = round_.sentinel_every
+    if round_.order is Order.ALTERNATING:
+        every += every % 2  # so that no sentinel parts a pair
     visits: list[int] = []
-    for start in range(0, len(counts), round_.sentinel_every):
+    for start in range(0, len(counts), every):
         visits.append(round_.sentinel)
-        visits.extend(counts[start : start + round_.sentinel_every])
+        visits.extend(counts[start : start + every])
     visits.append(round_.sentinel)
     return tuple(visits)
+
+
+def _shuffled(round_: Round, generator: random.Random) -> list[int]:
+    counts = list(round_.tokens)
+    generator.shuffle(counts)
+    return counts
+
+
+def _pairs(round_: Round, number: int, generator: random.Random) -> list[int]:
+    """Pair after pair, the pairs shuffled; each pass turns every pair round, so that neither count is always first."""
+    pairs = list(zip(round_.tokens[::2], round_.tokens[1::2], strict=True))
+    generator.shuffle(pairs)
+    return [tokens for pair in pairs for tokens in (pair if number % 2 == 0 else pair[::-1])]

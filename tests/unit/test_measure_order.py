@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from agent.errors import MeasurementFailed
 from agent.measure.order import visits_of_pass
-from agent.wire.jobs import FailureReason, Order, Round
+from agent.wire.codec import WireError
+from agent.wire.jobs import Order, Round
 
 
 def a_round(*, counts: int = 100, sentinel_every: int = 30, seed: int = 7, order: Order = Order.SHUFFLED) -> Round:
@@ -47,7 +47,31 @@ def test_another_pass_and_another_seed_have_another_order() -> None:
     assert len(orders) == 4
 
 
-def test_an_order_that_this_agent_does_not_know_is_refused_by_name() -> None:
-    with pytest.raises(MeasurementFailed, match="alternating") as refused:
-        visits_of_pass(a_round(order=Order.ALTERNATING), 0)
-    assert refused.value.reason is FailureReason.WORKLOAD_UNSUPPORTED
+def pairs_of(visits: tuple[int, ...]) -> list[tuple[int, int]]:
+    counts = [tokens for tokens in visits if tokens != 197]
+    return list(zip(counts[::2], counts[1::2], strict=True))
+
+
+def test_alternating_counts_come_two_and_two_and_change_places_from_pass_to_pass() -> None:
+    round_ = a_round(counts=100, order=Order.ALTERNATING)
+    asked = set(zip(range(2, 102, 2), range(3, 102, 2), strict=True))
+
+    assert set(pairs_of(visits_of_pass(round_, 0))) == asked
+    assert set(pairs_of(visits_of_pass(round_, 1))) == {(second, first) for first, second in asked}
+
+
+def test_no_sentinel_parts_an_alternating_pair() -> None:
+    visits = visits_of_pass(a_round(counts=100, sentinel_every=31, order=Order.ALTERNATING), 0)
+
+    assert [place for place, tokens in enumerate(visits) if tokens == 197] == [0, 33, 66, 99, 104]
+
+
+def test_alternating_pairs_are_shuffled() -> None:
+    round_ = a_round(order=Order.ALTERNATING)
+
+    assert pairs_of(visits_of_pass(round_, 0)) != pairs_of(visits_of_pass(round_, 2))
+
+
+def test_alternating_an_odd_number_of_counts_is_refused() -> None:
+    with pytest.raises(WireError, match="tokens: must be pairs"):
+        a_round(counts=3, order=Order.ALTERNATING)
