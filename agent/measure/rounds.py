@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from agent.clock import Clock
 from agent.errors import MeasurementFailed
+from agent.measure.baseline import Baseline
 from agent.measure.child_protocol import PassMeasured
 from agent.measure.isolation import MeasuringChild
 from agent.measure.stopping import round_is_done
 from agent.wire.codec import WireError
+from agent.wire.conditions import Doubt
 from agent.wire.jobs import FailureReason, Round
 from agent.wire.readings import Batch, Reading
 
@@ -29,6 +31,9 @@ def measure_round(
 ) -> None:
     """Measure what is missing of ``round_``, of which ``passes_done`` are stored already.
 
+    A pass in which the sentinel was off is kept with its doubt, and another is measured in its place (see
+    `agent.measure.baseline`).
+
     Args:
         fence: the number of the attempt that measures.
         keep: gets the readings of each pass as soon as it is measured.
@@ -40,18 +45,22 @@ def measure_round(
     began_ns = clock.monotonic_ns()
     measured: list[tuple[Reading, ...]] = []
     slowest_s = 0.0
-    number = passes_done
-    while not round_is_done(round_, number, measured, (clock.monotonic_ns() - began_ns) / 1e9):
+    baseline = Baseline()
+    number = done = passes_done
+    while not round_is_done(round_, done, measured, (clock.monotonic_ns() - began_ns) / 1e9):
         deadline_s = FIRST_PASS_DEADLINE_S if not measured else 60.0 + PATIENCE * slowest_s
         pass_began_ns = clock.monotonic_ns()
         one = child.measure_pass(round_, number, deadline_s=deadline_s)
         slowest_s = max(slowest_s, (clock.monotonic_ns() - pass_began_ns) / 1e9)
-        keep(_batch(one, fence=fence, round_number=round_.number, number=number))
+        verdict = baseline.judge(one.readings, round_.sentinel)
+        doubts = (*one.doubts, *verdict.doubts)
+        keep(_batch(one, fence=fence, round_number=round_.number, number=number, doubts=doubts))
         measured.append(one.readings)
         number += 1
+        done += not verdict.measure_again
 
 
-def _batch(one: PassMeasured, *, fence: int, round_number: int, number: int) -> Batch:
+def _batch(one: PassMeasured, *, fence: int, round_number: int, number: int, doubts: tuple[Doubt, ...]) -> Batch:
     try:
         return Batch(
             fence=fence,
@@ -62,7 +71,7 @@ def _batch(one: PassMeasured, *, fence: int, round_number: int, number: int) -> 
             before=one.before,
             after=one.after,
             readings=one.readings,
-            doubts=one.doubts,
+            doubts=doubts,
         )
     except WireError as error:
         raise MeasurementFailed(
