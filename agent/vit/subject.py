@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -12,6 +11,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 
 from agent.errors import MeasurementFailed
+from agent.measure.cores import cores_allowed
 from agent.vit.compiled import compiling, forward_of, mark_tokens_dynamic
 from agent.vit.failures import memory_explained, refuse_out_of_memory, workload_explained
 from agent.vit.kept import kept_tokens
@@ -20,7 +20,7 @@ from agent.wire.jobs import DataType, FailureReason, ModelFacts, Processor, Runt
 
 INPUT_SEED = 0
 
-_DTYPES = {
+DTYPES = {
     DataType.FLOAT32: torch.float32,
     DataType.FLOAT16: torch.float16,
     DataType.BFLOAT16: torch.bfloat16,
@@ -37,7 +37,7 @@ def load_vit_subject(name: str, workload: Workload) -> VitSubject:
     threads = set_threads(workload.threads)
     with memory_explained():
         model = load_model(name, image_size=workload.image_size)
-        model = model.to(device=workload.processor.value, dtype=_DTYPES[workload.data_type])
+        model = model.to(device=workload.processor.value, dtype=DTYPES[workload.data_type])
         subject = VitSubject(model, workload, threads)
     first_run = contextlib.nullcontext() if workload.runtime is Runtime.EAGER else compiling()
     with workload_explained(name), first_run:
@@ -55,12 +55,10 @@ class VitSubject:
         self._synchronise = workload.processor is Processor.CUDA
         self._device = torch.device(workload.processor.value)
         size = int(model.patch_embed.img_size[0])
-        # timm.create_model gives every model this description; hybrid stems hide their channels.
-        channels = int(cast("dict[str, Any]", model.pretrained_cfg)["input_size"][0])
         images = torch.rand(
-            (workload.batch_size, channels, size, size), generator=torch.Generator().manual_seed(INPUT_SEED)
+            (workload.batch_size, channels_of(model), size, size), generator=torch.Generator().manual_seed(INPUT_SEED)
         )
-        self._images = images.to(device=self._device, dtype=_DTYPES[workload.data_type])
+        self._images = images.to(device=self._device, dtype=DTYPES[workload.data_type])
         self._facts = ModelFacts(
             tokens=all_tokens(model),
             prefix_tokens=int(model.num_prefix_tokens),
@@ -102,6 +100,12 @@ class VitSubject:
         return run_and_synchronise if self._synchronise else run
 
 
+def channels_of(model: VisionTransformer) -> int:
+    """How many channels the images of ``model`` have."""
+    # timm.create_model gives every model this description; hybrid stems hide their channels.
+    return int(cast("dict[str, Any]", model.pretrained_cfg)["input_size"][0])
+
+
 def refuse_missing_processor(processor: Processor) -> None:
     """Raise `MeasurementFailed` where torch cannot use ``processor`` on this machine."""
     if processor is Processor.CUDA and not torch.cuda.is_available():
@@ -120,10 +124,3 @@ def set_threads(wanted: int | None) -> int:
     if torch.get_num_interop_threads() != 1:
         torch.set_num_interop_threads(1)
     return threads
-
-
-def cores_allowed() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
