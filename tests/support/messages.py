@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.wire.codec import Message
-from agent.wire.conditions import ClockRate, Conditions, Doubt, DoubtReason, Temperature
+from agent.wire.conditions import ClockRate, Conditions, Counter, Doubt, DoubtReason, Temperature
 from agent.wire.enrolment import DeviceDescription, DeviceKind, Enrolled, EnrolRequest, Package
 from agent.wire.jobs import (
     DataType,
@@ -32,6 +32,7 @@ from agent.wire.problems import Problem
 from agent.wire.readings import Accepted, Batch, Reading, Rejection
 
 CLAIM = "00112233445566778899aabbccddeeff"
+RUN = "ffeeddccbbaa99887766554433221100"
 
 WORKLOAD = Workload(
     batch_size=4,
@@ -82,7 +83,10 @@ CONDITIONS = Conditions(
     governor="ondemand",
     power_mode="15W",
     throttled=("under-voltage",),
+    counters=(Counter(name="under-voltage since boot", count=1),),
     cores_allowed=(0, 1, 2, 3),
+    cores_quota=1.5,
+    group="foreground",
     load=0.25,
     memory_available_bytes=6_442_450_944,
     gaps=("fan: none",),
@@ -113,7 +117,7 @@ MESSAGES: dict[str, Message] = {
     "enrol-request": EnrolRequest(code="0123-ABCD-WXYZ", key_sha256="5f" * 32, name="pi-5", description=DESCRIPTION),
     "enrolled": Enrolled(device_id=1, name="pi-5"),
     "device-description": DESCRIPTION,
-    "lease-request": LeaseRequest(claim=CLAIM),
+    "lease-request": LeaseRequest(claim=CLAIM, run=RUN),
     "lease-answer": LeaseAnswer(lease=LEASE, retry_after_s=0.0),
     "lease-answer-none": LeaseAnswer(lease=None, retry_after_s=2.5),
     "heartbeat": Heartbeat(fence=3),
