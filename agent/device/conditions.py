@@ -1,122 +1,102 @@
-"""How the device feels at this moment, from what Linux shows of temperatures, clocks, load and memory."""
+"""How the device feels at this moment: what its kind of device tells, made into one message that the wire takes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 
-from agent.device.files import folders, line_of, memory_field, number_of, text_of
-from agent.wire.conditions import ClockRate, Conditions, Temperature
+from agent.device.commands import RunCommand, run_command
+from agent.device.control_groups import cores_quota, throttled_periods
+from agent.device.files import absence_of, line_of, memory_field
+from agent.device.jetson import sense_jetson
+from agent.device.linux import sense_linux
+from agent.device.nvidia import sense_gpus
+from agent.device.raspberry_pi import sense_raspberry_pi
+from agent.device.recognise import recognise
+from agent.device.sensed import Sensed, counter
+from agent.device.sysfs import cores_allowed, governor_of, heat_and_clocks, load_of, no_temperature
+from agent.device.termux import scheduling_group, sense_termux
+from agent.wire.conditions import Conditions
+from agent.wire.enrolment import DeviceKind
+
+MOST_COMMANDS = 3
+"""A reading of the conditions runs at most so many commands, each within `commands.LONGEST_S`."""
 
 MOST_SENSORS = 200
 MOST_CLOCKS = 1_024
+MOST_FLAGS = 32
+MOST_COUNTERS = 64
+MOST_GAPS = 100
+MOST_CORES_QUOTA = 65_536
 
 
-def allowed_cores() -> tuple[int, ...]:
-    """The numbers of the cores that this process may use, ascending; empty where the system does not tell (macOS)."""
-    if not hasattr(os, "sched_getaffinity"):
-        return ()
-    return tuple(sorted(os.sched_getaffinity(0)))
+def read_conditions(
+    root: Path = Path("/"),
+    *,
+    run: RunCommand = run_command,
+    kind: DeviceKind | None = None,
+    gpu: bool = True,
+) -> Conditions:
+    """The conditions now. What cannot be read is named in ``gaps``, with the reason; nothing is raised.
 
-
-def read_conditions(root: Path = Path("/"), *, cores: Callable[[], tuple[int, ...]] = allowed_cores) -> Conditions:
-    """The conditions now. What cannot be read is named in ``gaps``; nothing is raised.
+    It takes milliseconds, and where commands must be asked up to some seconds: never call it while something is timed.
 
     Args:
         root: where ``proc`` and ``sys`` are found.
-        cores: what tells the cores that this process may use.
+        run: what asks the system's own programs; one that remembers failures saves their time.
+        kind: what sort of device this is; recognised where it is None.
+        gpu: whether GPUs beside the processor are asked; what runs on the processor alone does not feel them.
     """
-    temperatures = (*_thermal_zones(root), *_hardware_monitors(root))[:MOST_SENSORS]
-    clocks = _clocks(root)[:MOST_CLOCKS]
-    governor = _governor(root)
-    load = _load(root)
-    memory = memory_field(root, "MemAvailable")
-    allowed = cores()
-    found = {
-        "temperature: no readable sensor in /sys/class/thermal or /sys/class/hwmon": bool(temperatures),
-        "clocks: no readable rate in /sys/devices/system/cpu/cpufreq": bool(clocks),
-        "governor: none in /sys/devices/system/cpu/cpufreq": governor is not None,
-        "throttling: this device has no throttle flags that the agent can read": False,
-        "cores: the system does not tell which may be used": bool(allowed),
-        "load: /proc/loadavg is not readable": load is not None,
-        "memory: /proc/meminfo does not tell MemAvailable": memory is not None,
+    known = kind or recognise(root, env=os.environ, system=os.uname().sysname)
+    common = heat_and_clocks(root)
+    parts = (common, *_of_kind(known, root, run, common, gpu=gpu), _of_groups(root))
+    governor, load, cores = governor_of(root), load_of(root), cores_allowed(root)
+    memory, quota = memory_field(root, "MemAvailable"), cores_quota(root)
+    temperatures = tuple(one for part in parts for one in part.temperatures)
+    absent = {
+        f"temperature: {no_temperature(root)}": not temperatures,
+        "governor: none in /sys/devices/system/cpu/cpufreq": governor is None,
+        f"cores: /proc/self/status {absence_of(root / 'proc/self/status')}": not cores,
+        f"load: /proc/loadavg {absence_of(root / 'proc/loadavg')}": load is None,
+        f"memory: /proc/meminfo {absence_of(root / 'proc/meminfo')}": memory is None,
     }
     return Conditions(
-        temperatures=temperatures,
-        clocks=clocks,
+        temperatures=temperatures[:MOST_SENSORS],
+        clocks=tuple(one for part in parts for one in part.clocks)[:MOST_CLOCKS],
         governor=governor,
-        cores_allowed=allowed,
+        power_mode=line_of(", ".join(one for part in parts for one in part.power)) or None,
+        throttled=_lines((one for part in parts for one in part.throttled), MOST_FLAGS),
+        counters=tuple({one.name: one for part in parts for one in part.counters}.values())[:MOST_COUNTERS],
+        cores_allowed=cores,
+        cores_quota=quota if quota is not None and quota <= MOST_CORES_QUOTA else None,
+        group=scheduling_group(root) if known is DeviceKind.TERMUX else None,
         load=load,
         memory_available_bytes=memory,
-        gaps=tuple(gap for gap, is_there in found.items() if not is_there),
+        gaps=_lines(
+            (*(gap for part in parts for gap in part.gaps), *(gap for gap, missing in absent.items() if missing)),
+            MOST_GAPS,
+        ),
     )
 
 
-def _thermal_zones(root: Path) -> tuple[Temperature, ...]:
-    """Zones of the kernel's thermal framework, named by their type, in millidegrees."""
-    found = []
-    for zone in folders(root / "sys/class/thermal", "thermal_zone*"):
-        sensor = text_of(zone / "type") or zone.name
-        found.append(_temperature(f"{zone.name} {sensor}", number_of(zone / "temp")))
-    return tuple(temperature for temperature in found if temperature is not None)
+def _of_kind(kind: DeviceKind, root: Path, run: RunCommand, common: Sensed, *, gpu: bool) -> tuple[Sensed, ...]:
+    """What this kind of device tells beyond what every kernel shows."""
+    if kind is DeviceKind.JETSON:
+        return (sense_jetson(root, run),)
+    if kind is DeviceKind.RASPBERRY_PI:
+        return (sense_raspberry_pi(root, run, has_temperature=bool(common.temperatures)),)
+    if kind is DeviceKind.TERMUX:
+        return (sense_termux(root, run, has_temperature=bool(common.temperatures)),)
+    if kind is DeviceKind.LINUX:
+        return (sense_linux(root), *((sense_gpus(root, run),) if gpu else ()))
+    return (Sensed(gaps=(f"throttling: nothing is read of it on {kind.value}",)),)
 
 
-def _hardware_monitors(root: Path) -> tuple[Temperature, ...]:
-    """Sensors of hwmon chips, named by chip and label, in millidegrees."""
-    found = []
-    for chip in folders(root / "sys/class/hwmon", "hwmon*"):
-        chip_name = text_of(chip / "name") or "chip"
-        for file in folders(chip, "temp*_input"):
-            label = text_of(chip / file.name.replace("_input", "_label")) or file.name.removesuffix("_input")
-            found.append(_temperature(f"{chip.name} {chip_name} {label}", number_of(file)))
-    return tuple(temperature for temperature in found if temperature is not None)
+def _of_groups(root: Path) -> Sensed:
+    return Sensed(counters=counter("periods stopped by the cpu quota", throttled_periods(root)))
 
 
-def _temperature(sensor: str, millidegrees: int | None) -> Temperature | None:
-    # Sensors that are switched off report absurd values such as -274000.
-    if millidegrees is None or not -100_000 <= millidegrees <= 300_000:
-        return None
-    return Temperature(sensor=line_of(sensor), celsius=millidegrees / 1000)
-
-
-def _policies(root: Path) -> tuple[Path, ...]:
-    """The groups of cores that share a clock."""
-    return folders(root / "sys/devices/system/cpu/cpufreq", "policy*")
-
-
-def _clocks(root: Path) -> tuple[ClockRate, ...]:
-    rates = []
-    for policy in _policies(root):
-        mhz = _mhz(policy / "scaling_cur_freq")
-        if mhz is not None:
-            rates.append(
-                ClockRate(
-                    domain=line_of(f"cpu {policy.name}"),
-                    mhz=mhz,
-                    min_mhz=_mhz(policy / "scaling_min_freq"),
-                    max_mhz=_mhz(policy / "scaling_max_freq"),
-                )
-            )
-    return tuple(rates)
-
-
-def _mhz(path: Path) -> float | None:
-    khz = number_of(path)
-    return khz / 1000 if khz is not None and 0 <= khz <= 100_000_000 else None
-
-
-def _governor(root: Path) -> str | None:
-    """The governor of all clock domains, several joined by commas where they differ."""
-    governors = {text_of(policy / "scaling_governor") for policy in _policies(root)} - {None}
-    return line_of(", ".join(sorted(governor for governor in governors if governor))) or None
-
-
-def _load(root: Path) -> float | None:
-    """Mean number of running tasks over the last minute."""
-    words = (text_of(root / "proc/loadavg") or "").split()
-    try:
-        load = float(words[0])
-    except (IndexError, ValueError):
-        return None
-    return load if 0 <= load <= 1_000_000 else None
+def _lines(texts: Iterable[str], most: int) -> tuple[str, ...]:
+    """The texts as the wire takes them: each on one line, each once."""
+    return tuple(dict.fromkeys(line_of(text) for text in texts))[:most]

@@ -1,48 +1,40 @@
-"""The checks of ``stepfarm-agent doctor``: is this machine fit to measure?"""
+"""The checks of ``stepfarm-agent doctor``: is this machine fit to measure, and what would make it better?"""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
+from agent.device import advice
+from agent.device.checks import Check, Status
+from agent.device.commands import RunCommand, UntilItFails, run_command
 from agent.device.conditions import read_conditions
+from agent.device.describe import installed_version
+from agent.device.jetson import power_modes
+from agent.device.linux import turbo_of
+from agent.device.package_checks import check_architecture, check_onnxruntime, check_package, check_python
 from agent.device.probe import Probed, probe_import
+from agent.device.recognise import recognise
+from agent.device.sysfs import fastest_of_cores
 from agent.wire.conditions import Conditions
+from agent.wire.enrolment import DeviceKind
 
-OLDEST_PYTHON = (3, 10)
-LEAST_MEMORY_BYTES = 500 * 1024**2
-"""torch and a small model take about this much."""
-MOST_LOAD_A_CORE = 0.3
-STEADY_GOVERNORS = {"performance", "userspace"}
+__all__ = ["Check", "Status", "checks"]
 
-
-class Status(str, Enum):
-    """How a check came out. A problem prevents measuring, a warning makes measurements worse."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One check: what was ``found`` and, where that is not well, what to do."""
-
-    name: str
-    status: Status
-    found: str
-    advice: str = ""
+BITS = 64 if sys.maxsize > 2**32 else 32
 
 
 def checks(
     root: Path = Path("/"),
     *,
+    kind: DeviceKind | None = None,
+    run: RunCommand = run_command,
     probe: Callable[[str], Probed] = probe_import,
+    installed: Callable[[str], str | None] = installed_version,
     python: tuple[int, ...] = tuple(sys.version_info[:3]),
+    bits: int = BITS,
     cores: Callable[[], int | None] = os.cpu_count,
     conditions: Conditions | None = None,
 ) -> tuple[Check, ...]:
@@ -50,109 +42,42 @@ def checks(
 
     Args:
         root: where ``proc`` and ``sys`` are found.
-        probe: what finds out whether a package can be imported.
+        kind: what sort of device this is; recognised where it is None.
+        run: what asks the system's own programs.
+        probe: what finds out whether a package works.
+        installed: what tells the installed version of a package without an import.
         python: the version of this Python.
+        bits: the width of its addresses.
         cores: what counts the cores of the machine.
         conditions: how the device feels; read from ``root`` where it is None.
     """
+    kernel = os.uname()
+    known = kind or recognise(root, env=os.environ, system=kernel.sysname)
     # Before the probes: importing torch is load of our own making.
-    now = conditions if conditions is not None else read_conditions(root)
-    torch, timm = probe("torch"), probe("timm")
-    return (
-        _python(python),
-        _package("torch", torch),
-        _package("timm", timm),
-        _memory(now),
-        _cores(now, cores()),
-        _load(now),
-        _governor(now),
-        _temperature(now),
+    now = conditions if conditions is not None else read_conditions(root, run=UntilItFails(run), kind=known)
+    found = (
+        check_python(python),
+        check_architecture(kernel.machine, bits, known),
+        *(check_package(name, probe(name), known, installed(name)) for name in ("torch", "timm")),
+        check_onnxruntime(probe("onnxruntime"), known, installed("onnxruntime")),
+        advice.check_memory(now),
+        advice.check_cores(now, cores()),
+        advice.check_core_speed(now, fastest_of_cores(root)),
+        advice.check_quota(now),
+        advice.check_load(now),
+        advice.check_governor(now, known),
+        advice.check_temperature(now),
+        advice.check_throttling(now),
+        *_of_kind(known, root, now),
     )
+    return tuple(check for check in found if check is not None)
 
 
-def _python(version: tuple[int, ...]) -> Check:
-    found = ".".join(str(part) for part in version)
-    if version >= OLDEST_PYTHON:
-        return Check(name="python", status=Status.OK, found=found)
-    oldest = ".".join(str(part) for part in OLDEST_PYTHON)
-    return Check(name="python", status=Status.PROBLEM, found=found, advice=f"Install Python {oldest} or newer.")
-
-
-def _package(name: str, probed: Probed) -> Check:
-    if probed.version is not None:
-        return Check(name=name, status=Status.OK, found=probed.version)
-    advice = "Install it with: pip install stepfarm[torch] (or from the device's own packages)."
-    if probed.illegal_instruction:
-        advice = f"The installed build does not fit this processor: install another version of {name}."
-    return Check(name=name, status=Status.PROBLEM, found=probed.complaint, advice=advice)
-
-
-def _memory(now: Conditions) -> Check:
-    if now.memory_available_bytes is None:
-        return Check(
-            name="memory",
-            status=Status.WARNING,
-            found="the system does not tell how much is free",
-            advice="Start with small models: a measurement that runs out of memory is ended.",
-        )
-    found = f"{now.memory_available_bytes / 1024**2:.0f} MiB free"
-    if now.memory_available_bytes >= LEAST_MEMORY_BYTES:
-        return Check(name="memory", status=Status.OK, found=found)
-    advice = f"Close other programs: a small model needs about {LEAST_MEMORY_BYTES / 1024**2:.0f} MiB."
-    return Check(name="memory", status=Status.WARNING, found=found, advice=advice)
-
-
-def _cores(now: Conditions, there_are: int | None) -> Check:
-    if not now.cores_allowed or there_are is None:
-        found = "the system does not tell which cores may be used"
-        return Check(name="cores", status=Status.OK, found=found)
-    found = f"{len(now.cores_allowed)} of {there_are} may be used"
-    if len(now.cores_allowed) >= there_are:
-        return Check(name="cores", status=Status.OK, found=found)
-    return Check(
-        name="cores",
-        status=Status.WARNING,
-        found=found,
-        advice="Fine if you mean it. Otherwise lift the limit (taskset, cgroup; on a phone keep Termux in front).",
-    )
-
-
-def _load(now: Conditions) -> Check:
-    if now.load is None:
-        return Check(name="load", status=Status.OK, found="the system does not tell its load")
-    found = f"{now.load:.2f} running tasks in the last minute"
-    if now.load <= MOST_LOAD_A_CORE * max(1, len(now.cores_allowed)):
-        return Check(name="load", status=Status.OK, found=found)
-    advice = "Stop other work on the device while it measures: readings taken beside it are rejected."
-    return Check(name="load", status=Status.WARNING, found=found, advice=advice)
-
-
-def _governor(now: Conditions) -> Check:
-    if now.governor is None:
-        return Check(
-            name="governor",
-            status=Status.WARNING,
-            found="clocks cannot be seen on this device",
-            advice="Nothing to do; drift is watched by repeating one token count.",
-        )
-    if set(now.governor.split(", ")) <= STEADY_GOVERNORS:
-        return Check(name="governor", status=Status.OK, found=now.governor)
-    return Check(
-        name="governor",
-        status=Status.WARNING,
-        found=now.governor,
-        advice="Clocks move with the load. For steadier curves, as root: cpupower frequency-set -g performance",
-    )
-
-
-def _temperature(now: Conditions) -> Check:
-    if not now.temperatures:
-        return Check(
-            name="temperature",
-            status=Status.WARNING,
-            found="no sensor can be read",
-            advice="Nothing to do; heat is inferred from repeating one token count.",
-        )
-    hottest = max(now.temperatures, key=lambda temperature: temperature.celsius)
-    found = f"{hottest.celsius:.0f} C at {hottest.sensor}, the hottest of {len(now.temperatures)} sensors"
-    return Check(name="temperature", status=Status.OK, found=found)
+def _of_kind(kind: DeviceKind, root: Path, now: Conditions) -> tuple[Check | None, ...]:
+    if kind is DeviceKind.JETSON:
+        return advice.check_power_mode(now, power_modes(root)), advice.check_gpu_clock(now)
+    if kind is DeviceKind.TERMUX:
+        return advice.check_foreground(now), advice.check_battery(now), advice.check_wake_lock()
+    if kind is DeviceKind.LINUX:
+        return (advice.check_turbo(turbo_of(root)),)
+    return ()

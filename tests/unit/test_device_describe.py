@@ -1,15 +1,19 @@
 from __future__ import annotations
 
-import platform
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from agent.device.describe import PACKAGES, TERMUX_PREFIX, describe, installed_version
+from agent.device.commands import Answer
+from agent.device.describe import PACKAGES, describe, installed_version
+from agent.device.processors import processor_name
+from agent.device.recognise import TERMUX_PREFIX
 from agent.wire.codec import decode, encode
 from agent.wire.enrolment import DeviceDescription, DeviceKind
+from tests.support.device_trees import lay_out
 
 Answers = Mapping[tuple[str, ...], str]
 
@@ -17,15 +21,12 @@ X86 = "processor\t: 0\nmodel name\t: Fast Chip 9000\nprocessor\t: 1\nmodel name\
 ARM = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n"
 
 
-def uname(system: str = "Linux") -> platform.uname_result:
-    # The result's own fields are fixed; platform fills in the processor by itself.
-    return platform.uname()._replace(system=system, release="6.1.0", machine="aarch64")
+def uname(system: str = "Linux") -> os.uname_result:
+    return os.uname_result((system, "host", "6.1.0", "", "aarch64"))
 
 
 def tree(root: Path, files: Mapping[str, str]) -> Path:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
+    lay_out(root, files)
     return root
 
 
@@ -36,8 +37,8 @@ def described(
     env: Mapping[str, str] | None = None,
     system: str = "Linux",
 ) -> DeviceDescription:
-    def run(command: Sequence[str]) -> str | None:
-        return (answers or {}).get(tuple(command))
+    def run(command: Sequence[str]) -> Answer:
+        return Answer((answers or {}).get(tuple(command)), "no answer")
 
     return describe(root, run=run, env=env or {}, uname=lambda: uname(system), cores=lambda: 4)
 
@@ -58,7 +59,7 @@ def test_a_board_is_known_by_its_device_tree(tmp_path: Path, file: str, text: st
 
 @pytest.mark.parametrize("env", [{"TERMUX_VERSION": "0.118"}, {"PREFIX": TERMUX_PREFIX}])
 def test_termux_is_known_by_its_environment(tmp_path: Path, env: dict[str, str]) -> None:
-    answers: Answers = {("getprop", "ro.product.manufacturer"): "Google", ("getprop", "ro.product.model"): "Pixel 8"}
+    answers: Answers = {("getprop",): "[ro.product.manufacturer]: [Google]\n[ro.product.model]: [Pixel 8]"}
     description = described(tmp_path, env=env, answers=answers)
     assert description.kind is DeviceKind.TERMUX
     assert description.hardware == "Google Pixel 8"
@@ -93,8 +94,22 @@ def test_a_linux_machine_is_described_from_its_files(tmp_path: Path) -> None:
     assert (description.architecture, description.cores) == ("aarch64", 4)
 
 
-def test_an_arm_core_without_a_name_is_named_by_its_numbers(tmp_path: Path) -> None:
-    assert described(tree(tmp_path, {"proc/cpuinfo": ARM})).processor == "ARM implementer 0x41 part 0xd08"
+def test_termux_is_known_by_its_folder_where_a_service_lacks_the_environment(tmp_path: Path) -> None:
+    (tmp_path / TERMUX_PREFIX.lstrip("/")).mkdir(parents=True)
+    assert described(tmp_path).kind is DeviceKind.TERMUX
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        (["0xd08"], "Cortex-A72 x 1"),
+        (["0xd05", "0xd05", "0xd0b"], "Cortex-A55 x 2, Cortex-A76 x 1"),
+        (["0xfff"], "ARM implementer 0x41 part 0xfff x 1"),
+    ],
+)
+def test_arm_cores_are_named_by_their_kind_and_number(parts: list[str], name: str, tmp_path: Path) -> None:
+    cores = "\n".join(ARM.replace("0xd08", part) for part in parts)
+    assert processor_name(tree(tmp_path, {"proc/cpuinfo": cores})) == name
 
 
 def test_what_a_machine_does_not_tell_is_a_named_gap(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agent.measure.quality import doubts_of_pass, rejection
-from agent.wire.conditions import ClockRate, Conditions, DoubtReason
+from agent.wire.conditions import ClockRate, Conditions, Counter, DoubtReason
 from agent.wire.readings import Reading, Rejection
 
 CALM = Conditions()
@@ -53,14 +53,19 @@ def test_a_calm_pass_has_no_doubts() -> None:
     assert reasons(readings_of(80, 81, 79)) == []
 
 
-def test_a_sentinel_that_spreads_more_than_five_percent_makes_the_pass_unsteady() -> None:
-    assert reasons(readings_of(100, 105, 100)) == []
-    assert reasons(readings_of(100, 105.1, 100)) == [DoubtReason.UNSTEADY]
+def test_a_sentinel_whose_middle_half_spreads_more_than_five_percent_makes_the_pass_unsteady() -> None:
+    assert reasons(readings_of(100, 100, 105, 105)) == []
+    assert reasons(readings_of(100, 100, 106, 106)) == [DoubtReason.UNSTEADY]
+
+
+def test_one_sentinel_that_is_far_off_does_not_make_the_pass_unsteady() -> None:
+    assert reasons(readings_of(100, 100, 300, 101, 99)) == []
 
 
 def test_rejected_sentinels_say_nothing_of_steadiness() -> None:
-    assert reasons(readings_of(200, 100, 100, 100), CALM, CALM) == [DoubtReason.UNSTEADY]
-    assert reasons(readings_of(200, 100, 100, 100, rejected=1)) == []
+    latencies = [200] * 3 + [100] * 5
+    assert reasons(readings_of(*latencies)) == [DoubtReason.UNSTEADY]
+    assert reasons(readings_of(*latencies, rejected=3)) == []
 
 
 def test_more_than_forty_percent_of_rejected_readings_is_contention() -> None:
@@ -87,3 +92,65 @@ def test_a_clock_that_rises_from_idle_is_no_doubt() -> None:
 def test_other_cores_after_the_pass_than_before_are_a_doubt() -> None:
     before, after = Conditions(cores_allowed=(0, 1, 2, 3)), Conditions(cores_allowed=(0, 1))
     assert reasons(readings_of(100), before, after) == [DoubtReason.WRONG_CORES]
+
+
+def counted(**counts: int) -> Conditions:
+    return Conditions(counters=tuple(Counter(name=name, count=count) for name, count in counts.items()))
+
+
+def test_a_counter_that_grew_during_the_pass_is_throttling_and_its_past_is_not() -> None:
+    assert reasons(readings_of(100), counted(oc3=37), counted(oc3=37)) == []
+    (doubt,) = doubts_of_pass(readings_of(100), 197, counted(oc1=0, oc3=37), counted(oc1=1, oc3=39))
+    assert doubt.reason is DoubtReason.THROTTLED
+    assert doubt.evidence == "counters grew during the pass: oc1 by 1, oc3 by 2"
+
+
+def test_a_counter_without_a_reading_before_or_that_began_anew_says_nothing() -> None:
+    assert reasons(readings_of(100), CALM, counted(oc3=37)) == []
+    assert reasons(readings_of(100), counted(oc3=37), CALM) == []
+    assert reasons(readings_of(100), counted(oc3=37), counted(oc3=0)) == []
+
+
+def clocks(**mhz: float) -> Conditions:
+    rates = (ClockRate(domain=f"{kind} 0", mhz=rate, max_mhz=3_000) for kind, rate in mhz.items())
+    return Conditions(clocks=tuple(rates))
+
+
+def test_each_kind_of_clock_is_compared_with_itself() -> None:
+    # The memory's clock is the fastest and stands still: it must not hide that the cores slowed down.
+    before, after = clocks(cpu=2_200, memory=3_199), clocks(cpu=1_000, memory=3_199)
+    assert reasons(readings_of(100), before, after) == [DoubtReason.CLOCKS_MOVED]
+
+
+def test_gpu_and_memory_rest_after_a_pass_but_their_limits_stay() -> None:
+    assert reasons(readings_of(100), clocks(gpu=1_300, memory=3_199), clocks(gpu=306, memory=204)) == []
+    before, after = (
+        Conditions(clocks=(ClockRate(domain="gpu 0", mhz=306, max_mhz=limit),)) for limit in (1_300, 1_000)
+    )
+    (doubt,) = doubts_of_pass(readings_of(100), 197, before, after)
+    assert doubt.evidence == "the limit of gpu 0 fell from 1300 to 1000 MHz during the pass"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "doubted"),
+    [
+        ("top-app", "top-app", False),
+        ("top-app", "foreground", False),
+        (None, None, False),
+        ("top-app", "background", True),
+        ("background", "background", True),
+        ("restricted", "top-app", True),
+    ],
+)
+def test_a_pass_that_a_phone_ran_behind_is_on_the_wrong_cores(
+    before: str | None, after: str | None, doubted: bool
+) -> None:
+    found = reasons(readings_of(100), Conditions(group=before), Conditions(group=after))
+    assert found == ([DoubtReason.WRONG_CORES] if doubted else [])
+
+
+def test_a_reason_is_given_once_with_all_of_its_evidence() -> None:
+    before = Conditions(throttled=("hot",), counters=(Counter(name="oc3", count=1),))
+    after = Conditions(counters=(Counter(name="oc3", count=2),))
+    (doubt,) = doubts_of_pass(readings_of(100), 197, before, after)
+    assert doubt.evidence == "the device reports: hot; counters grew during the pass: oc3 by 1"
