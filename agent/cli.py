@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import random
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 
-from agent.client import OrchestratorClient
+from agent.client import AGENT_DOUBLED, OrchestratorClient
 from agent.clock import SystemClock
 from agent.config import Settings, load_settings
 from agent.device.describe import describe
@@ -21,10 +24,21 @@ from agent.errors import Refused, StateError, StepfarmError
 from agent.identity import Identity, enrol, forget, read_identity
 from agent.locking import alone_in
 from agent.loop import Agent
+from agent.measure import isolation
+from agent.measure.simulated.child import command_of
+from agent.measure.simulated.device import description_of
+from agent.measure.simulated.profiles import PROFILES, ProfileName
 from agent.signals import stopping_on_signals
-from agent.spool import Spool
+from agent.spool import UNOWNED, Spool
+from agent.untold import Untold
 from agent.wire.codec import to_plain
+from agent.wire.enrolment import DeviceDescription
 from agent.work import Tools
+
+PACE_S = 0.5
+"""A pass of a simulated device by default: slow enough to watch a sweep, fast enough not to wait for it."""
+
+LONGEST_PACE_S = 600.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,9 +64,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("url", metavar="URL", help="address of the orchestrator, such as https://farm.example.org")
     command.add_argument("--code", required=True, help="the join code that `stepfarm enroll-code` printed")
     command.add_argument("--name", help="what to call this device (default: its host name)")
+    _take_profile(command, "enrol a simulated device of this profile; no hardware is timed")
     command.set_defaults(run=_enroll)
 
     command = commands.add_parser("run", help="measure until stopped")
+    _take_profile(command, "for a simulated device: another profile, for this run")
+    command.add_argument(
+        "--pace",
+        type=_seconds,
+        metavar="SECONDS",
+        help=f"for a simulated device: how long a pass takes (default: {PACE_S:g})",
+    )
     command.set_defaults(run=_run)
 
     command = commands.add_parser("status", help="who this device is, and what waits to be sent")
@@ -64,61 +86,136 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_doctor)
 
     command = commands.add_parser("unenroll", help="forget the orchestrator")
-    command.add_argument("--force", action="store_true", help="even where readings still wait to be sent")
+    command.add_argument(
+        "--force", action="store_true", help="even where readings still wait to be sent: they are set aside"
+    )
     command.set_defaults(run=_unenroll)
     return parser
 
 
+def _take_profile(command: argparse.ArgumentParser, text: str) -> None:
+    names = [name.value for name in ProfileName]
+    command.add_argument("--simulate", choices=names, metavar="PROFILE", help=f"{text}: {', '.join(names)}")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= LONGEST_PACE_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to {LONGEST_PACE_S:g}")
+    return seconds
+
+
 def _enroll(options: argparse.Namespace, settings: Settings) -> int:
-    name = options.name or default_name()
+    profile = ProfileName(options.simulate) if options.simulate else None
     with alone_in(settings.agent_home, program="stepfarm-agent"):
-        identity = enrol(settings.agent_home, url=options.url, code=options.code, name=name, description=describe())
-    print(f"Enrolled as {identity.name}, device {identity.device_id} of {identity.url}.")
-    print("Start measuring with: stepfarm-agent run")
+        identity = enrol(
+            settings.agent_home,
+            url=options.url,
+            code=options.code,
+            name=options.name or default_name(profile),
+            description=_description(profile),
+            profile=profile,
+        )
+    print(f"Enrolled as {_who(identity)}, device {identity.device_id} of {identity.url}.")
+    print(f"Start {'measuring' if profile is None else 'simulating'} with: stepfarm-agent run")
     return 0
 
 
-def default_name() -> str:
-    """The host name as a device's name."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", platform.node()).strip("-_.")[:63] or "device"
+def default_name(profile: ProfileName | None = None) -> str:
+    """The host name as a device's name, with the profile of a simulated device after it."""
+    ending = "" if profile is None else f"-{profile.value}"
+    host = re.sub(r"[^A-Za-z0-9_.-]+", "-", platform.node()).strip("-_.")
+    return (host[: 63 - len(ending)] or "device") + ending
 
 
-def _run(_options: argparse.Namespace, settings: Settings) -> int:
-    identity = _identity(settings)
+def _description(profile: ProfileName | None) -> DeviceDescription:
+    return describe() if profile is None else description_of(PROFILES[profile])
+
+
+def _who(identity: Identity) -> str:
+    """The device's name, never without the mark of a simulated one."""
+    return identity.name if identity.profile is None else f"{identity.name} (simulated: {identity.profile.value})"
+
+
+def _run(options: argparse.Namespace, settings: Settings) -> int:
+    identity = _as_simulated(_identity(settings, options), options)
     tools = Tools(
         client=OrchestratorClient(identity.url, identity.key),
         spool=Spool(settings.agent_home / "spool", tell=_tell),
+        untold=Untold(settings.agent_home),
         clock=SystemClock(),
         rng=random.Random(),  # noqa: S311  # jitter
         tell=_tell,
+        child=_child_of(identity, pace_s=PACE_S if options.pace is None else options.pace),
     )
     agent = Agent(tools)
     with alone_in(settings.agent_home, program="stepfarm-agent"), stopping_on_signals(agent.stop, second_ends=True):
-        print(f"{identity.name} works for {identity.url}. Ctrl-C stops it; what was measured is kept.", flush=True)
+        print(f"{_who(identity)} works for {identity.url}. Ctrl-C stops it; what was measured is kept.", flush=True)
         try:
-            agent.run(describe())
+            agent.run(_description(identity.profile))
         except Refused as refusal:
-            kept = _passes(len(tools.spool.waiting()))
-            advice = f"{refusal.advice} {kept} to be sent in {settings.agent_home / 'spool'} and will not be lost."
-            raise StateError(refusal.message, advice.strip()) from None
+            raise _explained(refusal, tools.spool, settings.agent_home / "spool") from None
     print("Stopped.")
     return 0
+
+
+def _as_simulated(identity: Identity, options: argparse.Namespace) -> Identity:
+    """The identity with the profile of this run.
+
+    Raises:
+        StateError: the device is a real one, and would hand over what was never measured on it.
+    """
+    if identity.profile is None and (options.simulate is not None or options.pace is not None):
+        raise StateError(
+            f"{identity.name} is enrolled as a real device: simulated readings never go under its name.",
+            "Enrol a simulated device beside it: "
+            f"STEPFARM_HOME=DIRECTORY stepfarm-agent enroll {identity.url} --code CODE --simulate PROFILE",
+        )
+    return identity if options.simulate is None else replace(identity, profile=ProfileName(options.simulate))
+
+
+def _child_of(identity: Identity, *, pace_s: float) -> Sequence[str]:
+    if identity.profile is None:
+        return isolation.COMMAND
+    return command_of(identity.profile, identity.name, pace_s=pace_s)
+
+
+def _explained(refusal: Refused, spool: Spool, folder: Path) -> StateError:
+    """What the end of this agent means to its owner, and where the readings are that were not sent."""
+    message, advice = refusal.message, refusal.advice
+    if refusal.type == AGENT_DOUBLED:
+        message = "Two agents work with the identity of this device. The other began later; this one has stopped."
+        advice = (
+            "Stop one of the two for good. Where this machine is a copy of the other (a cloned SD card, an image), "
+            "give it an identity of its own: stepfarm-agent unenroll --force, then enroll it with a new code."
+        )
+    waiting = len(spool.waiting())
+    kept = f"{_passes(waiting)} to be sent, kept in {folder}." if waiting else "Nothing waits to be sent."
+    return StateError(message, f"{advice} {kept}".strip())
 
 
 def _tell(line: str) -> None:
     print(line, flush=True)
 
 
+def _count(passes: int) -> str:
+    return "1 pass" if passes == 1 else f"{passes} passes"
+
+
 def _passes(number: int) -> str:
-    return "1 pass waits" if number == 1 else f"{number} passes wait"
+    return f"{_count(number)} {'waits' if number == 1 else 'wait'}"
 
 
-def _identity(settings: Settings) -> Identity:
+def _identity(settings: Settings, options: argparse.Namespace) -> Identity:
     identity = read_identity(settings.agent_home)
     if identity is None or identity.device_id is None:
+        wish = f" --simulate {options.simulate}" if options.simulate else ""
         raise StateError(
             "This device is not enrolled.",
-            "Get a code from the operator (stepfarm enroll-code), then: stepfarm-agent enroll URL --code CODE",
+            f"Get a code from the operator (stepfarm enroll-code), then: stepfarm-agent enroll URL --code CODE{wish}",
         )
     return identity
 
@@ -129,17 +226,25 @@ def _status(options: argparse.Namespace, settings: Settings) -> int:
     waiting, aside = len(spool.waiting()), len(spool.aside())
     if options.json:
         enrolled = identity is not None and identity.device_id is not None
-        known = {"url": identity.url, "name": identity.name, "device_id": identity.device_id} if identity else None
+        known = None
+        if identity is not None:
+            profile = identity.profile.value if identity.profile else None
+            known = {
+                "url": identity.url,
+                "name": identity.name,
+                "device_id": identity.device_id,
+                "simulated": profile,
+            }
         counts = {"passes_waiting": waiting, "passes_set_aside": aside}
         print(json.dumps({"enrolled": enrolled, "identity": known, **counts}))
         return 0
     if identity is None or identity.device_id is None:
         print("Not enrolled.")
     else:
-        print(f"Enrolled as {identity.name}, device {identity.device_id} of {identity.url}.")
+        print(f"Enrolled as {_who(identity)}, device {identity.device_id} of {identity.url}.")
     print(f"Passes waiting to be sent: {waiting}.")
     if aside:
-        print(f"Passes set aside, damaged or refused: {aside}, in {settings.agent_home / 'spool'}.")
+        print(f"Passes set aside, damaged, refused or unowned: {aside}, in {settings.agent_home / 'spool'}.")
     return 0
 
 
@@ -157,15 +262,20 @@ def _doctor(options: argparse.Namespace, _settings: Settings) -> int:
 
 
 def _unenroll(options: argparse.Namespace, settings: Settings) -> int:
+    spool = Spool(settings.agent_home / "spool")
     with alone_in(settings.agent_home, program="stepfarm-agent"):
-        waiting = len(Spool(settings.agent_home / "spool").waiting())
+        waiting = len(spool.waiting())
         if waiting and not options.force:
             raise StateError(
                 f"{_passes(waiting)} to be sent and would have no owner.",
-                "Run stepfarm-agent run until they are sent, or give --force to leave them in the spool.",
+                "Run stepfarm-agent run until they are sent, or give --force to set them aside in the spool.",
             )
-        forget(settings.agent_home)
-    print("This device has forgotten its orchestrator.")
+        disowned = spool.disown()
+        Untold(settings.agent_home).forget()
+        was_enrolled = forget(settings.agent_home)
+    if disowned:
+        print(f"Set aside: {_count(disowned)}, in {settings.agent_home / 'spool' / UNOWNED}.")
+    print("This device has forgotten its orchestrator." if was_enrolled else "This device was not enrolled.")
     return 0
 
 

@@ -19,6 +19,12 @@ from agent.wire.readings import Accepted, Batch
 FATAL = frozenset({401, 403, 426})
 """Refusals that every further request would meet too: the key or the version is not good any more."""
 
+LEASE_LOST = "lease-lost"
+"""The problem of a request that rests on a lease which is over; its name in ``orchestrator.api.problems``."""
+
+AGENT_DOUBLED = "agent-doubled"
+"""The problem of the older of two agents that work under one key; its name in ``orchestrator.api.problems``."""
+
 
 class OrchestratorClient:
     """What a device may ask. Every call may be repeated: a lost answer costs nothing but time.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import Enum
 from types import TracebackType
 
-from agent.client import OrchestratorClient
+from agent.client import FATAL, OrchestratorClient
 from agent.clock import Clock
 from agent.errors import OrchestratorAway, Refused
 from agent.pace import jittered
@@ -20,6 +20,7 @@ class Stopped(Enum):
 
     CANCELLED = "somebody cancelled the job"
     LOST = "the lease is over"
+    REFUSED = "the orchestrator refuses this device"
 
 
 class Heart:
@@ -30,7 +31,8 @@ class Heart:
 
     Args:
         asked_ns: the monotonic time at which the lease was asked for.
-        on_stop: called once, from the heart's thread, when the work must stop; `stopped` says why.
+        on_stop: called once, from the heart's thread, when the work must stop; `stopped` says why, and `refusal` holds
+            what the orchestrator said where it will hear of this device no more.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Heart:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="stepfarm-heart", daemon=True)
         self.stopped: Stopped | None = None
+        self.refusal: Refused | None = None
 
     def __enter__(self) -> Heart:
         """Begin."""
@@ -77,8 +80,11 @@ class Heart:
         sent_ns = self._clock.monotonic_ns()
         try:
             answer = self._client.heartbeat(self._lease.job_id, Heartbeat(fence=self._lease.fence))
-        except Refused:
-            return Stopped.LOST
+        except Refused as refusal:
+            if refusal.status not in FATAL:
+                return Stopped.LOST
+            self.refusal = refusal
+            return Stopped.REFUSED
         except OrchestratorAway:
             return Stopped.LOST if self._clock.monotonic_ns() > self._trusted_until_ns else None
         self._trusted_until_ns = sent_ns + int(answer.lease_s * 1e9)

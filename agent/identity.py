@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated
 from agent.client import OrchestratorClient
 from agent.durable import sync_directory, write_durably
 from agent.errors import ConfigError, StateError
+from agent.measure.simulated.profiles import ProfileName
 from agent.wire.codec import Message, WireError, decode, encode
 from agent.wire.enrolment import DeviceDescription, EnrolRequest
 from agent.wire.fields import DeviceName, Identifier, Text
@@ -21,12 +23,16 @@ FILE_NAME = "identity.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity(Message):
-    """The device's key and address book. ``device_id`` is None until the orchestrator has said yes."""
+    """The device's key and address book. ``device_id`` is None until the orchestrator has said yes.
+
+    ``profile`` is what a simulated device simulates, None for a real one.
+    """
 
     url: Annotated[str, Text(500, 1)]
     key: Annotated[str, Text(100, 1)]
     name: DeviceName
     device_id: Identifier | None
+    profile: ProfileName | None = None
 
     @property
     def key_sha256(self) -> str:
@@ -53,8 +59,16 @@ def read_identity(home: Path) -> Identity | None:
         raise StateError(f"{path} cannot be read: {error.strerror}.", "Run as the user who enrolled it.") from None
 
 
-def enrol(home: Path, *, url: str, code: str, name: str, description: DeviceDescription) -> Identity:
-    """The identity of this device, now known to the orchestrator at ``url``.
+def enrol(
+    home: Path,
+    *,
+    url: str,
+    code: str,
+    name: str,
+    description: DeviceDescription,
+    profile: ProfileName | None = None,
+) -> Identity:
+    """The identity of this device, now known to the orchestrator at ``url``; a simulated one with a ``profile``.
 
     The key is on disk before the orchestrator hears of it, so that an answer that is lost can be asked for again.
 
@@ -66,7 +80,7 @@ def enrol(home: Path, *, url: str, code: str, name: str, description: DeviceDesc
     """
     client = OrchestratorClient(url, None)
     try:
-        pending = _pending(home, url=url, name=name)
+        pending = _pending(home, url=url, name=name, profile=profile)
         request = EnrolRequest(
             code=normal_code(code), key_sha256=pending.key_sha256, name=name, description=description
         )
@@ -80,34 +94,40 @@ def enrol(home: Path, *, url: str, code: str, name: str, description: DeviceDesc
 
 
 def normal_code(code: str) -> str:
-    """The join code as it was made: capitals, and no letter that Crockford's base 32 leaves out."""
-    return code.strip().upper().translate(str.maketrans("ILO", "110"))
+    """The join code as it was made: capitals in groups of four, and no letter that Crockford's base 32 leaves out."""
+    typed = re.sub(r"[\s\u2010-\u2015\u2212_-]", "", code.upper()).translate(str.maketrans("ILO", "110"))
+    return "-".join(typed[start : start + 4] for start in range(0, len(typed), 4))
 
 
-def _pending(home: Path, *, url: str, name: str) -> Identity:
+def _pending(home: Path, *, url: str, name: str, profile: ProfileName | None) -> Identity:
     known = read_identity(home)
     if known is not None and known.device_id is not None:
         raise StateError(
             f"This device is enrolled at {known.url} as {known.name}.",
             "To enrol it elsewhere: stepfarm-agent unenroll first.",
         )
-    key = known.key if known is not None else DEVICE_PREFIX + secrets.token_urlsafe(32)
-    return Identity(url=url.rstrip("/"), key=key, name=name, device_id=None)
+    # An earlier answer may have been lost, and its key be known already: as that of a real device, or a simulated one.
+    is_same_kind = known is not None and (known.profile is None) == (profile is None)
+    key = known.key if known is not None and is_same_kind else DEVICE_PREFIX + secrets.token_urlsafe(32)
+    return Identity(url=url.rstrip("/"), key=key, name=name, device_id=None, profile=profile)
 
 
-def forget(home: Path) -> None:
-    """Remove the identity; the device must enrol anew.
+def forget(home: Path) -> bool:
+    """Remove the identity, so that the device must enrol anew; whether there was one.
 
     Raises:
         StateError: it cannot be removed.
     """
     try:
-        (home / FILE_NAME).unlink(missing_ok=True)
+        (home / FILE_NAME).unlink()
         sync_directory(home)
+    except FileNotFoundError:
+        return False
     except OSError as error:
         raise StateError(
             f"{home / FILE_NAME} cannot be removed: {error.strerror}.", "Run as the user who enrolled it."
         ) from None
+    return True
 
 
 def _write(home: Path, identity: Identity) -> None:

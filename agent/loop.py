@@ -6,6 +6,7 @@ import secrets
 import threading
 
 from agent.errors import OrchestratorAway
+from agent.outage import Outage
 from agent.pace import back_off, jittered
 from agent.wire.enrolment import DeviceDescription
 from agent.wire.jobs import LeaseAnswer, LeaseRequest
@@ -20,6 +21,9 @@ class Agent:
         self._stop = threading.Event()
         self._job: JobAtWork | None = None
         self._described = False
+        # Two agents with one identity are told apart by it.
+        self._run = secrets.token_hex(16)
+        self._outage = Outage(tools.tell)
         self._failures = 0
 
     def stop(self) -> None:
@@ -33,7 +37,8 @@ class Agent:
         """Work until told to stop.
 
         Raises:
-            Refused: the orchestrator will have nothing to do with this device any more.
+            Refused: the orchestrator will have nothing to do with this device any more, or another agent works under
+                its identity (`agent.client.AGENT_DOUBLED`).
             StateError: readings cannot be kept.
         """
         claim = _new_claim()
@@ -44,12 +49,13 @@ class Agent:
                 self._wait_for(away)
                 continue
             self._failures = 0
+            self._outage.over()
             # The claim was answered, so the next wish needs a name of its own.
             claim = _new_claim()
             if answer.lease is None:
                 self._wait(jittered(answer.retry_after_s, self._tools.rng))
                 continue
-            self._job = JobAtWork(self._tools, answer.lease, asked_ns=asked_ns)
+            self._job = JobAtWork(self._tools, answer.lease, asked_ns=asked_ns, outage=self._outage)
             if self._stop.is_set():
                 self._job.interrupt()
             self._job.work()
@@ -58,16 +64,16 @@ class Agent:
     def _ask(self, claim: str, description: DeviceDescription) -> tuple[int, LeaseAnswer]:
         client = self._tools.client
         self._tools.spool.deliver(client)
+        self._tools.untold.tell(client)
         if not self._described:
             client.describe(description)
             self._described = True
         asked_ns = self._tools.clock.monotonic_ns()
-        return asked_ns, client.lease(LeaseRequest(claim=claim))
+        return asked_ns, client.lease(LeaseRequest(claim=claim, run=self._run))
 
     def _wait_for(self, away: OrchestratorAway) -> None:
         self._failures += 1
-        if self._failures == 1:
-            self._tools.tell(f"{away.message} Trying again until it does; nothing is lost.")
+        self._outage.noticed(away)
         self._wait(back_off(self._failures, self._tools.rng))
 
     def _wait(self, seconds: float) -> None:

@@ -1,7 +1,8 @@
 """Readings on their way: each batch is on disk before it is sent, and stays there until the orchestrator has it.
 
 One file a batch, written whole or not at all, so that a spool has no state but its files. A file that is damaged
-nevertheless, or that the orchestrator will never take, is set aside: never dropped and never in the way of the others.
+nevertheless, that the orchestrator will never take, or whose device is enrolled no more, is set aside: never dropped
+and never in the way of the others.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from agent.wire.readings import Batch
 
 DAMAGED = "damaged"
 REFUSED = "refused"
+UNOWNED = "unowned"
 
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)-(\d+)\.json", re.ASCII)
 """Job, round, fence and number of the pass, so that sorting by them is the order of measuring."""
@@ -73,8 +75,19 @@ class Spool:
         return [path for _, path in ordered]
 
     def aside(self) -> list[Path]:
-        """The files that were set aside, damaged or refused."""
-        return sorted(path for why in (DAMAGED, REFUSED) for path in (self._folder / why).glob("*.json"))
+        """The files that were set aside: damaged, refused or unowned."""
+        return sorted(path for why in (DAMAGED, REFUSED, UNOWNED) for path in (self._folder / why).glob("*.json"))
+
+    def disown(self) -> int:
+        """Set aside all that waits: jobs are numbered anew by another orchestrator; how many batches that were.
+
+        Raises:
+            StateError: the files cannot be moved.
+        """
+        waiting = self.waiting()
+        for path in waiting:
+            self._move_aside(path, UNOWNED)
+        return len(waiting)
 
     def _deliver_one(self, path: Path, client: OrchestratorClient) -> bool:
         with self._usable():
@@ -96,12 +109,16 @@ class Spool:
         return True
 
     def _set_aside(self, path: Path, why: str, complaint: str) -> None:
+        aside = self._move_aside(path, why)
+        self._tell(f"A pass is {why} and was set aside as {aside}. {complaint}")
+
+    def _move_aside(self, path: Path, why: str) -> Path:
         aside = self._folder / why
         with self._usable():
             aside.mkdir(exist_ok=True)
             path.replace(aside / path.name)
             sync_directory(aside)
-        self._tell(f"A pass is {why} and was set aside as {aside / path.name}. {complaint}")
+        return aside / path.name
 
     @contextlib.contextmanager
     def _usable(self) -> Iterator[None]:

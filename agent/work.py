@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from agent.client import FATAL, OrchestratorClient
+from agent.client import FATAL, LEASE_LOST, OrchestratorClient
 from agent.clock import Clock
 from agent.errors import MeasurementFailed, OrchestratorAway, Refused, StateError
 from agent.heartbeat import Heart, Stopped
 from agent.measure.isolation import COMMAND, MeasurementStopped, MeasuringChild
 from agent.measure.rounds import measure_round
+from agent.outage import Outage
 from agent.pace import back_off
 from agent.spool import Spool
+from agent.untold import Untold
 from agent.wire.jobs import (
     Ending,
     EndReport,
@@ -31,9 +33,6 @@ from agent.wire.readings import Batch
 
 T = TypeVar("T")
 
-LEASE_LOST = "lease-lost"
-"""The problem of a request that rests on a lease which is over; its name in ``orchestrator.api.problems``."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
@@ -44,6 +43,7 @@ class Tools:
 
     client: OrchestratorClient
     spool: Spool
+    untold: Untold
     clock: Clock
     rng: random.Random
     tell: Callable[[str], None]
@@ -57,10 +57,11 @@ class Interrupted(Exception):
 class JobAtWork:
     """One lease in the hands of this agent."""
 
-    def __init__(self, tools: Tools, lease: Lease, *, asked_ns: int) -> None:
+    def __init__(self, tools: Tools, lease: Lease, *, asked_ns: int, outage: Outage) -> None:
         self._tools = tools
         self._lease = lease
         self._asked_ns = asked_ns
+        self._outage = outage
         self._stopped = threading.Event()
         self._child = MeasuringChild(clock=tools.clock, command=tools.child)
 
@@ -145,22 +146,35 @@ class JobAtWork:
         try:
             self._tools.spool.deliver(self._tools.client)
         except OrchestratorAway as away:
-            self._tools.tell(f"{away.message} The readings are kept and sent later.")
+            self._outage.noticed(away)
+        else:
+            self._outage.over()
 
     def _until_answered(self, ask: Callable[[], T]) -> T:
         failures = 0
         while True:
             try:
-                return ask()
-            except OrchestratorAway:
+                answer = ask()
+            except OrchestratorAway as away:
+                self._outage.noticed(away)
                 failures += 1
                 if self._tools.clock.wait(self._stopped, back_off(failures, self._tools.rng)):
                     raise Interrupted from None
+            else:
+                self._outage.over()
+                return answer
 
     def _end_stopped(self, heart: Heart) -> None:
+        """Say that the job was stopped, to whoever still listens.
+
+        Raises:
+            Refused: it was stopped because the orchestrator will hear of this device no more.
+        """
         lease = self._lease
         why = heart.stopped.value if heart.stopped is not None else "the agent is being stopped"
         self._tools.tell(f"Job {lease.job_id}: stopped, {why}. What was measured is kept.")
+        if heart.refusal is not None:
+            raise heart.refusal
         if heart.stopped is not Stopped.LOST:
             self._end(Ending.CANCELLED if heart.stopped is Stopped.CANCELLED else Ending.GIVEN_BACK)
 
@@ -175,11 +189,15 @@ class JobAtWork:
             self._end_stopped(heart)
 
     def _end(self, ending: Ending) -> None:
-        # Said once: the lease runs out by itself where nobody hears it.
+        # Said once: whoever stops an agent does not want to wait for an orchestrator that is away.
+        report = EndReport(fence=self._lease.fence, ending=ending)
         try:
-            self._tools.client.end(self._lease.job_id, EndReport(fence=self._lease.fence, ending=ending))
-        except (OrchestratorAway, Refused) as error:
-            self._tell_untold(error)
+            self._tools.client.end(self._lease.job_id, report)
+        except OrchestratorAway as away:
+            self._tools.untold.keep(self._lease.job_id, report)
+            self._tell_untold(away)
+        except Refused as refusal:
+            self._tell_untold(refusal)
 
     def _tell_untold(self, error: OrchestratorAway | Refused) -> None:
         self._tools.tell(f"Job {self._lease.job_id}: the orchestrator could not be told. {error}")

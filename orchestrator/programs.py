@@ -9,11 +9,16 @@ from pathlib import Path
 
 import orchestrator
 from agent.config import Settings
+from orchestrator import leftovers
+from orchestrator.processes import living
 
 # ``python -m`` looks into its working folder first: it must not meet a folder there that happens to be called agent.
 _IMPORT_ROOT = Path(orchestrator.__file__).resolve().parents[1]
 
 PATIENCE_S = 10.0
+
+SECRETS = ("STEPFARM_KEY", "STEPFARM_DATABASE_URL")
+"""What no other program needs: each has a key of its own, and the orchestrator alone has the database."""
 
 
 def command_of(module: str, *arguments: str) -> list[str]:
@@ -21,18 +26,25 @@ def command_of(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
-def environment_of(settings: Settings) -> dict[str, str]:
-    """The environment in which a program works with this state directory and the orchestrator on this machine."""
-    inherited = {name: value for name, value in os.environ.items() if name != "STEPFARM_KEY"}
-    return {**inherited, "STEPFARM_HOME": str(settings.home), "STEPFARM_URL": f"http://127.0.0.1:{settings.port}"}
+def environment_of(settings: Settings, home: Path | None = None) -> dict[str, str]:
+    """The environment in which a program works for the orchestrator on this machine, with this state directory.
+
+    ``home`` is the program's own state directory where it has one beside the orchestrator's.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name not in SECRETS}
+    return {
+        **inherited,
+        "STEPFARM_HOME": str(home or settings.home),
+        "STEPFARM_URL": f"http://127.0.0.1:{settings.port}",
+    }
 
 
-def run(settings: Settings, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(settings: Settings, module: str, *arguments: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run ``module`` to its end."""
     return subprocess.run(
         command_of(module, *arguments),
         cwd=_IMPORT_ROOT,
-        env=environment_of(settings),
+        env=environment_of(settings, home),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -40,19 +52,33 @@ def run(settings: Settings, module: str, *arguments: str) -> subprocess.Complete
     )
 
 
-def start(settings: Settings, log: Path, module: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start ``module``; what it prints is added to ``log``."""
+def start(
+    settings: Settings, log: Path, module: str, *arguments: str, home: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start ``module``, on record for the next orchestrator; what it prints is added to ``log``.
+
+    Raises:
+        StateError: it could not be put on record; it was ended again.
+    """
     with log.open("ab") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command_of(module, *arguments),
             cwd=_IMPORT_ROOT,
-            env=environment_of(settings),
+            env=environment_of(settings, home),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             # Ctrl-C in the terminal is for this process, which ends the other in its turn.
             start_new_session=True,
         )
+    try:
+        leftovers.note_processes(settings.orchestrator_home, [living()[process.pid].process])
+    except KeyError:
+        pass  # it has ended already
+    except BaseException:
+        end(process)
+        raise
+    return process
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

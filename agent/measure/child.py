@@ -15,29 +15,59 @@ import traceback
 from collections.abc import Callable
 from typing import BinaryIO
 
-from agent.clock import Clock, SystemClock
+from agent.clock import SystemClock
+from agent.device.commands import UntilItFails, run_command
 from agent.device.conditions import read_conditions
 from agent.errors import MeasurementFailed
 from agent.measure.child_protocol import Answer, Begin, Measure, PassMeasured, Ready, Request
-from agent.measure.gauge import Gauge, ThreadGauge
+from agent.measure.gauge import ThreadGauge
 from agent.measure.quality import doubts_of_pass
 from agent.measure.sampling import Sampler
-from agent.measure.subject import MeasuredSubject
+from agent.measure.subject import MeasuredSubject, MeasuringDevice
 from agent.vit.loading import load_subject
 from agent.wire.codec import MAX_BODY_BYTES, decode, encode
-from agent.wire.jobs import Failure, FailureReason, Processor, Workload
+from agent.wire.conditions import Conditions
+from agent.wire.jobs import Failure, FailureReason, Processor, Round, Workload
 
 PR_SET_PDEATHSIG = 1
 """From linux/prctl.h: the signal that a process gets when its parent dies."""
 
 
 def main() -> int:
+    """Measure on this machine until the parent goes away or a request fails; the exit status."""
+    return serve_parent(ThisDevice())
+
+
+class ThisDevice:
+    """The machine that this process runs on."""
+
+    def __init__(self) -> None:
+        self.clock = SystemClock()
+        self.gauge = ThreadGauge()
+        self._run = UntilItFails(run_command)
+        self._with_gpu = True
+
+    def load(self, model: str, workload: Workload) -> MeasuredSubject:
+        """The model, on torch."""
+        self._with_gpu = workload.processor is not Processor.CPU
+        set_threads_of_libraries(workload)
+        return load_subject(model, workload)
+
+    def begin_pass(self, round_: Round, number: int) -> None:
+        """Nothing: it is as it is."""
+
+    def conditions(self) -> Conditions:
+        """What the system tells of temperatures, clocks and load."""
+        return read_conditions(run=self._run, gpu=self._with_gpu)
+
+
+def serve_parent(device: MeasuringDevice) -> int:
     """Serve the parent until it goes away or a request fails; the exit status."""
     # First of all: nothing that is imported later may read the requests or write among the answers.
     requests, answers = take_standard_streams()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
-    return serve(requests, answers, clock=SystemClock(), gauge=ThreadGauge())
+    return serve(requests, answers, device)
 
 
 def take_standard_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -62,9 +92,9 @@ def die_with_parent() -> None:
         sys.exit(1)
 
 
-def serve(requests: BinaryIO, answers: BinaryIO, *, clock: Clock, gauge: Gauge) -> int:
+def serve(requests: BinaryIO, answers: BinaryIO, device: MeasuringDevice) -> int:
     """Answer requests until they end (status 0) or one fails (status 1)."""
-    served = Served(clock=clock, gauge=gauge, stop=lambda: has_ended(requests))
+    served = Served(device, stop=lambda: has_ended(requests))
     while line := requests.readline(MAX_BODY_BYTES):
         answer = answer_to(line, served)
         try:
@@ -87,21 +117,19 @@ def has_ended(requests: BinaryIO) -> bool:
 class Served:
     """The child's state: the model that was begun."""
 
-    def __init__(self, *, clock: Clock, gauge: Gauge, stop: Callable[[], bool]) -> None:
-        self._clock = clock
-        self._gauge = gauge
+    def __init__(self, device: MeasuringDevice, *, stop: Callable[[], bool]) -> None:
+        self._device = device
         self._stop = stop
         self._sampler: Sampler | None = None
 
     def begin(self, request: Begin) -> Ready:
         """Load the model; any that was loaded before is dropped."""
-        set_threads_of_libraries(request.workload)
-        subject: MeasuredSubject = load_subject(request.model, request.workload)
+        subject = self._device.load(request.model, request.workload)
         on_cpu = request.workload.processor is Processor.CPU
         self._sampler = Sampler(
             subject=subject,
-            clock=self._clock,
-            gauge=self._gauge,
+            clock=self._device.clock,
+            gauge=self._device.gauge,
             threads=subject.facts.threads if on_cpu else None,
         )
         return Ready(facts=subject.facts)
@@ -110,10 +138,11 @@ class Served:
         """Measure one pass, and read the conditions before and after it, never within."""
         if self._sampler is None:
             raise RuntimeError("a pass was asked for before a model was begun")
-        before = read_conditions()
-        started_ms = self._clock.epoch_ms()
+        self._device.begin_pass(request.round, request.number)
+        before = self._device.conditions()
+        started_ms = self._device.clock.epoch_ms()
         sampled = self._sampler.measure_pass(request.round, request.number, self._stop)
-        after = read_conditions()
+        after = self._device.conditions()
         return PassMeasured(
             started_ms=started_ms,
             complete=sampled.complete,

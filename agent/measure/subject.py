@@ -1,11 +1,14 @@
-"""What can be timed."""
+"""What can be timed, and on what."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol
 
-from agent.wire.jobs import ModelFacts
+from agent.clock import Clock
+from agent.measure.gauge import Gauge
+from agent.wire.conditions import Conditions
+from agent.wire.jobs import ModelFacts, Round, Workload
 
 
 class MeasuredSubject(Protocol):
@@ -23,3 +26,28 @@ class MeasuredSubject(Protocol):
         Raises:
             MeasurementFailed: the subject cannot be run at so few or so many tokens.
         """
+
+
+class MeasuringDevice(Protocol):
+    """Where subjects are timed: this machine, or a simulated one."""
+
+    @property
+    def clock(self) -> Clock:
+        """What the timed calls are timed by."""
+
+    @property
+    def gauge(self) -> Gauge:
+        """The counters of the thread that makes them."""
+
+    def load(self, model: str, workload: Workload) -> MeasuredSubject:
+        """The named model for this workload, ready to be timed.
+
+        Raises:
+            MeasurementFailed: the model is unknown, or cannot be run so here.
+        """
+
+    def begin_pass(self, round_: Round, number: int) -> None:
+        """Pass ``number`` of the round is about to be measured, of the subject that was loaded last."""
+
+    def conditions(self) -> Conditions:
+        """How the device feels now."""

@@ -14,7 +14,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar, Union, cast
 
 from agent.wire.fields import Items, Limit, Range, Text
@@ -57,6 +57,8 @@ class Shape:
     read: Callable[[Any, str], Any]
     write: Callable[[Any], Any]
     check: Callable[[Any, str], None]
+    all_fit: Callable[[Sequence[Any]], bool] | None = None
+    """Whether `read` leaves every one of many values as it is: a quick look at a long list, where there is one."""
 
 
 def encode(message: object) -> bytes:
@@ -191,7 +193,9 @@ def _scalar(kind: type) -> Shape:
         check(value, path)
         return float(value) if kind is float else value
 
-    return Shape(read, lambda value: value, check)
+    # A float is read from a whole number too, so it may not be left as it is.
+    all_fit = None if kind is float else lambda values: set(map(type, values)) <= {kind}
+    return Shape(read, lambda value: value, check, all_fit)
 
 
 def _is_finite(value: float) -> bool:
@@ -221,7 +225,23 @@ def _limited(inner: Shape, limits: tuple[Limit, ...]) -> Shape:
         _check_limits(limits, result, path)
         return result
 
-    return Shape(read, inner.write, check)
+    return Shape(read, inner.write, check, _all_within(inner, limits))
+
+
+def _all_within(inner: Shape, limits: tuple[Limit, ...]) -> Callable[[Sequence[Any]], bool] | None:
+    """The quick look at many values with ``limits``: at the extremes of numbers, at the different ones of texts."""
+    of_each = inner.all_fit
+    if of_each is None:
+        return None
+
+    def all_fit(values: Sequence[Any]) -> bool:
+        if not values or not of_each(values):
+            return not values
+        numbers = all(isinstance(limit, Range) for limit in limits)
+        telling = (min(values), max(values)) if numbers else set(values)
+        return all(limit.complaint(value) is None for limit in limits for value in telling)
+
+    return all_fit
 
 
 def _check_limits(limits: tuple[Limit, ...], value: Any, path: str) -> None:
@@ -243,11 +263,15 @@ def _list_of(inner: Shape) -> Shape:
     def read(value: Any, path: str) -> Any:
         if type(value) is not list:
             raise WireError(path, f"must be a list, not {_json_name(value)}")
+        if inner.all_fit is not None and inner.all_fit(value):
+            return tuple(value)
         return tuple(inner.read(item, f"{path}[{index}]") for index, item in enumerate(value))
 
     def check(value: Any, path: str) -> None:
         if type(value) is not tuple:
             raise WireError(path, f"must be a tuple, not {_json_name(value)}")
+        if inner.all_fit is not None and inner.all_fit(value):
+            return
         for index, item in enumerate(value):
             inner.check(item, f"{path}[{index}]")
 

@@ -64,7 +64,11 @@ class Subject(str, Enum):
 
 
 class Order(str, Enum):
-    """In what order a pass visits its token counts."""
+    """In what order a pass visits its token counts: all of them shuffled, or two and two together, to compare them.
+
+    Alternating pairs are the first and second count of a round, the third and fourth, and so on. The pairs are
+    shuffled; which of the two comes first alternates from pass to pass.
+    """
 
     SHUFFLED = "shuffled"
     ALTERNATING = "alternating"
@@ -126,13 +130,20 @@ class Round(Message):
             raise WireError("max_passes", f"must not be below min_passes, {self.min_passes}")
         if len(set(self.tokens)) != len(self.tokens):
             raise WireError("tokens", "must not name a count twice")
+        if self.order is Order.ALTERNATING and len(self.tokens) % 2:
+            raise WireError("tokens", "must be pairs where the order is alternating")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRequest(Message):
-    """A device asks for work. ``claim`` is made anew for each wish and repeated until answered."""
+    """A device asks for work.
+
+    ``claim`` is made anew for each wish and repeated until answered, ``run`` by each start of the agent: two runs that
+    speak in turn are two agents with one identity.
+    """
 
     claim: Annotated[str, Text(64, 16, r"[0-9a-f]+")]
+    run: Annotated[str, Text(64, 16, r"[0-9a-f]+")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +217,7 @@ class FailureReason(str, Enum):
     OUT_OF_MEMORY = "out-of-memory"
     CRASHED = "crashed"
     TIMED_OUT = "timed-out"
+    ALL_REJECTED = "all-rejected"
     INTERNAL = "internal"
 
 

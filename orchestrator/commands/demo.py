@@ -1,13 +1,10 @@
-"""``stepfarm demo``: a real sweep on this machine, all programs in their places."""
+"""``stepfarm demo``: a real sweep on this machine, simulated devices beside it, all programs in their places."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +12,24 @@ from agent.clock import SystemClock
 from agent.config import Settings
 from agent.errors import StepfarmError
 from agent.signals import stopping_on_signals
-from orchestrator import programs
-from orchestrator.commands.output import need
+from agent.wire.jobs import Workload
+from orchestrator.commands.demo_devices import DeviceAtWork, at_work, simulated, this_machine
+from orchestrator.commands.output import counted, need
 from orchestrator.commands.serve import announce, stop_aloud
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+    from orchestrator.analysis.planning import Plan
     from orchestrator.client import Client
+    from orchestrator.views import SweepView
 
-AGENT = "agent.cli"
 MODEL = "deit_tiny_patch16_224"
 BATCHES = (1, 4)
 PASSES = 5
 STRIDE = 3
 """Every third count, so that both curves are there within three minutes on two slow cores."""
+SIMULATED_PASSES = 7
 
 
 def add(commands: _SubParsersAction[Any]) -> None:
@@ -60,89 +60,84 @@ def _demo(options: argparse.Namespace, settings: Settings) -> int:
         running(settings, clock=SystemClock(), with_ray=not options.without_ray, with_dashboard=True, stop=stop) as key,
     ):
         announce(settings, key, dashboard=True)
-        with _agent(settings, key) as agent:
-            done = _sweep(options, settings, key, stop, agent)
-            if done and not options.once:
-                print("\nSee the curves in the dashboard; Ctrl-C ends the demo. What was measured is kept.\n")
-                announce(settings, key, dashboard=True)
-                stop.wait()
+        done = _shown(options, settings, key, stop)
     if stop.is_set() and not done:
         raise KeyboardInterrupt
     return 0 if done else 1
 
 
-def _client(settings: Settings, key: str) -> Client:
+def _shown(options: argparse.Namespace, settings: Settings, key: str, stop: threading.Event) -> bool:
+    """Measure, and stay until stopped if that is wanted; whether every job of this machine is done."""
     from orchestrator.client import Client
 
-    return Client(settings.orchestrator_url, key)
+    client = Client(settings.orchestrator_url, key)
+    # First and by themselves: what is made up must not disturb what is measured.
+    with at_work(settings, client, simulated(settings)) as devices:
+        _simulate(options, client, devices, stop)
+    if stop.is_set():
+        return False
+    with at_work(settings, client, [this_machine(settings)]) as devices:
+        done = _measure(options, client, devices, stop)
+        if done and not options.once:
+            with at_work(settings, client, simulated(settings)):
+                print("\nSee the curves in the dashboard; Ctrl-C ends the demo. What was measured is kept.\n")
+                announce(settings, key, dashboard=True)
+                stop.wait()
+    return done
 
 
-@contextlib.contextmanager
-def _agent(settings: Settings, key: str) -> Iterator[subprocess.Popen[bytes]]:
-    """This machine's agent at work, enrolled by the same road as a remote device."""
-    from agent.identity import read_identity
+def _simulate(
+    options: argparse.Namespace, client: Client, devices: Sequence[DeviceAtWork], stop: threading.Event
+) -> None:
+    """Let the simulated devices measure every count. Whatever comes of it, the demo goes on."""
+    from orchestrator.analysis.planning import Plan
+    from orchestrator.jobs.states import JobState
 
-    identity = read_identity(settings.agent_home)
-    if identity is None or identity.device_id is None:
-        code = _client(settings, key).new_join_code().code
-        _enrol(settings, code)
-    elif identity.url != settings.orchestrator_url:
-        raise StepfarmError(
-            f"This machine is enrolled at {identity.url}, not at {settings.orchestrator_url}.",
-            "Set STEPFARM_PORT to that port, or let it forget: stepfarm-agent unenroll.",
-        )
-    process = programs.start(settings, settings.agent_home / "agent.log", AGENT, "run")
-    try:
-        yield process
-    finally:
-        programs.end(process)
+    print(f"\nSimulating, as {', '.join(device.name for device in devices)}. No hardware is timed here:", flush=True)
+    ended = _followed(options, client, devices, Plan(passes=SIMULATED_PASSES), stop)
+    curves = sum(job.state is JobState.DONE for job in ended.jobs)
+    print(f"{counted(curves, 'simulated curve')}, made up and marked as such wherever shown.", flush=True)
 
 
-def _enrol(settings: Settings, code: str) -> None:
-    ended = programs.run(settings, AGENT, "enroll", f"http://127.0.0.1:{settings.port}", "--code", code)
-    if ended.returncode != 0:
-        raise StepfarmError(
-            "This machine could not be enrolled.", ended.stderr.strip().removeprefix("stepfarm-agent: ")
-        )
-
-
-def _sweep(
-    options: argparse.Namespace,
-    settings: Settings,
-    key: str,
-    stop: threading.Event,
-    agent: subprocess.Popen[bytes],
+def _measure(
+    options: argparse.Namespace, client: Client, devices: Sequence[DeviceAtWork], stop: threading.Event
 ) -> bool:
-    """Measure and print; whether every job is done.
+    """Measure this machine and print what was found; whether every job is done.
 
     Raises:
         StepfarmError: the agent ended before the sweep did.
     """
-    from agent.identity import read_identity
-    from agent.wire.jobs import Workload
     from orchestrator.analysis.planning import Plan
     from orchestrator.commands.curves import report
-    from orchestrator.commands.sweeps import follow
     from orchestrator.jobs.states import JobState
 
-    identity = read_identity(settings.agent_home)
-    client = _client(settings, key)
+    batches = " and ".join(map(str, options.batch))
+    print(f"\nMeasuring this machine for real: {options.model} at batch {batches}, one thread:", flush=True)
+    ended = _followed(options, client, devices, Plan(passes=options.passes, stride=options.stride), stop)
+    for job in ended.jobs:
+        if job.state is JobState.DONE and job.curve_id is not None:
+            print(f"\n{report(client.curve(job.curve_id))}", flush=True)
+    if not ended.ended and not stop.is_set():
+        raise StepfarmError("The agent of this machine ended.", f"See {devices[0].log}.")
+    return all(job.state is JobState.DONE for job in ended.jobs)
+
+
+def _followed(
+    options: argparse.Namespace, client: Client, devices: Sequence[DeviceAtWork], plan: Plan, stop: threading.Event
+) -> SweepView:
+    """A new sweep of the devices, as it ended; cancelled where it could not end."""
+    from orchestrator.commands.watching import follow
+
     sweep = client.create_sweep(
         models=[options.model],
         # One thread: the other cores are the orchestrator's and the dashboard's, and contention is no measurement.
         workloads=[Workload(batch_size=batch, threads=1) for batch in options.batch],
-        devices=[identity.name if identity is not None else ""],
-        plan=Plan(passes=options.passes, stride=options.stride),
+        devices=[device.name for device in devices],
+        plan=plan,
     )
-    print(f"\nMeasuring {options.model} at batch {' and '.join(map(str, options.batch))}, one thread:", flush=True)
-    ended = follow(client, sweep.id, clock=SystemClock(), stop=stop, going=lambda: agent.poll() is None)
+    ended = follow(
+        client, sweep.id, clock=SystemClock(), stop=stop, going=lambda: all(device.going for device in devices)
+    )
     if not ended.ended:
         client.cancel_sweep(sweep.id)
-        if not stop.is_set():
-            raise StepfarmError("The agent of this machine ended.", f"See {settings.agent_home / 'agent.log'}.")
-    for job in ended.jobs:
-        if job.state is JobState.DONE and job.curve_id is not None:
-            print(f"\n{report(client.curve(job.curve_id))}", flush=True)
-        elif job.failure is not None:
-            print(f"\nstepfarm: {job.model}: {job.failure.message}\n  {job.failure.advice}", file=sys.stderr)
-    return all(job.state is JobState.DONE for job in ended.jobs)
+    return ended

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.commands.demo import SIMULATED_PASSES
 from orchestrator.curves.blob import StoredPass, unpack
 from tests.support.processes import wait_until, working_with
 from tests.support.serving import free_port
@@ -44,9 +45,15 @@ def _demo(farm: Mapping[str, str], *arguments: str) -> subprocess.CompletedProce
     return subprocess.run(command, env=farm, capture_output=True, text=True, timeout=240, check=False)
 
 
-def _stored_passes(farm: Mapping[str, str]) -> Iterator[StoredPass]:
+SEALED = """
+    SELECT blob FROM curves JOIN jobs ON jobs.id = curves.job_id JOIN devices ON devices.id = jobs.device_id
+    WHERE blob IS NOT NULL AND (devices.kind = 'simulated') = ? ORDER BY curves.id
+"""
+
+
+def _stored_passes(farm: Mapping[str, str], *, simulated: bool = False) -> Iterator[StoredPass]:
     database = sqlite3.connect(Path(farm["STEPFARM_HOME"]) / "orchestrator" / "stepfarm.db")
-    for (blob,) in database.execute("SELECT blob FROM curves WHERE blob IS NOT NULL ORDER BY id").fetchall():
+    for (blob,) in database.execute(SEALED, (simulated,)).fetchall():
         yield from unpack(blob)
     database.close()
 
@@ -73,6 +80,18 @@ def test_the_readings_in_the_database_are_real(
     assert sorted(latencies) == [2, 13, 24, 35, 46, 57, 68, 79, 90, 101]
     assert min(len(values) for values in latencies.values()) >= ENOUGH
     assert min(latencies[101]) > min(latencies[2])
+
+
+def test_three_simulated_devices_are_measured_beside_it_and_said_to_be_made_up(
+    farm: Mapping[str, str], first_demo: subprocess.CompletedProcess[str]
+) -> None:
+    names = "simulated-stairs, simulated-sawtooth, simulated-throttle"
+    assert f"Simulating, as {names}. No hardware is timed here:" in first_demo.stdout
+    assert "3 simulated curves, made up and marked as such wherever shown." in first_demo.stdout
+    assert first_demo.stdout.index("Simulating") < first_demo.stdout.index("Measuring this machine for real")
+    passes = list(_stored_passes(farm, simulated=True))
+    assert len(passes) >= 3 * SIMULATED_PASSES
+    assert {tokens for one in passes for tokens in one.tokens.tolist()} == set(range(2, 102))
 
 
 def test_no_process_is_left(farm: Mapping[str, str], first_demo: subprocess.CompletedProcess[str]) -> None:

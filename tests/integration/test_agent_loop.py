@@ -107,28 +107,6 @@ def test_when_every_answer_is_lost_once_no_reading_is_lost_or_stored_twice(serve
     assert agent.ended() is None
 
 
-def test_an_agent_that_is_killed_and_started_again_measures_only_what_is_missing(
-    served: Served, tmp_path: Path
-) -> None:
-    identity = enrolled(served, tmp_path, "killed")
-    sweep = a_job(served, "killed")
-    program = (
-        "import sys, threading; from pathlib import Path\n"
-        "from tests.support import agents, synthetic_child\n"
-        "url, key, home = sys.argv[1:]\n"
-        "with agents.at_work(url, key, Path(home), child=synthetic_child.command('2')) as agent: agent.thread.join()\n"
-    )
-    arguments = [sys.executable, "-c", program, served.url, identity.key, str(tmp_path)]
-    with subprocess.Popen(arguments, cwd=Path(__file__).parents[2]) as first:
-        eventually(lambda: passes_stored(served, sweep) == 2, "two passes are stored")
-        first.kill()
-    assert job_of(served, sweep).state is JobState.LEASED
-    with at_work(served.url, identity.key, tmp_path):
-        job = ended(served, sweep)
-    assert (job.state, job.attempts) == (JobState.DONE, 2)
-    assert keys_of(served, sweep) == [(1, 0), (1, 1), (2, 2), (2, 3)]
-
-
 def test_a_cancelled_job_stops_in_mid_pass_and_its_readings_are_kept(served: Served, tmp_path: Path) -> None:
     identity = enrolled(served, tmp_path, "cancelled")
     sweep = a_job(served, "cancelled")
@@ -144,7 +122,7 @@ def test_a_cancelled_job_stops_in_mid_pass_and_its_readings_are_kept(served: Ser
 def test_a_model_that_does_not_exist_fails_the_job_with_advice(served: Served, tmp_path: Path) -> None:
     identity = enrolled(served, tmp_path, "modelless")
     sweep = a_job(served, "modelless", model="test_vitt")
-    with at_work(served.url, identity.key, tmp_path, child=synthetic_child.command(synthetic_child.NO_MODEL)) as agent:
+    with at_work(served.url, identity.key, tmp_path) as agent:
         job = ended(served, sweep)
     assert job.state is JobState.FAILED
     assert job.failure is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.client import AGENT_DOUBLED
 from agent.errors import Refused, StateError
 from agent.spool import Spool
 from agent.wire.jobs import (
@@ -33,6 +34,7 @@ from tests.support.scripted_orchestrator import AWAY, Asked, Said, ScriptedOrche
 
 KEY = "sfd_key"
 LEASE = Lease(job_id=7, fence=3, task=Task.SWEEP, model="test_vit", workload=Workload(), lease_s=90.0, heartbeat_s=15.0)
+NO_DATABASE = refused(503, "database-away", "The database does not answer (OperationalError)")
 ROUND = Round(number=0, tokens=(2, 3, 5), sentinel=5, min_passes=3, max_passes=3, seed=0)
 
 
@@ -91,16 +93,37 @@ def worked_until_it_asks_again(
     return agent, orchestrator
 
 
-def test_passes_measured_while_the_orchestrator_is_away_are_kept_and_delivered_in_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("answer", [AWAY, NO_DATABASE], ids=["bad gateway", "no database"])
+def test_passes_measured_while_the_orchestrator_is_away_are_kept_and_delivered_in_order(
+    tmp_path: Path, answer: Said
+) -> None:
     def away(asked: Asked) -> Said | None:
         kept = len(list((tmp_path / "spool").glob("*.json")))
-        return AWAY if asked.path.endswith("/batches") and not job.stored and kept < ROUND.max_passes else None
+        return answer if asked.path.endswith("/batches") and not job.stored and kept < ROUND.max_passes else None
 
     job = OneJob(away)
     agent, _ = worked_until_it_asks_again(job, tmp_path)
     assert list(job.stored) == [(0, 0), (0, 1), (0, 2)]
-    assert any("The readings are kept and sent later" in line for line in agent.told)
     assert agent.spool.waiting() == []
+    went, came_back = (line for line in agent.told if not line.startswith("Job"))
+    assert "what is measured is kept here and sent later" in went
+    assert came_back == "The orchestrator answers again."
+
+
+def test_a_database_that_is_away_before_there_is_work_is_told_once_and_waited_for(tmp_path: Path) -> None:
+    job = OneJob(at_first(4, "/leases", NO_DATABASE))
+    agent, _ = worked_until_it_asks_again(job, tmp_path)
+    assert sorted(job.stored) == [(0, 0), (0, 1), (0, 2)]
+    assert agent.told[0].startswith("The orchestrator at")
+    assert "The database does not answer" in agent.told[0]
+    assert agent.told[1] == "The orchestrator answers again."
+
+
+def test_a_database_that_goes_away_between_rounds_is_told_and_waited_for(tmp_path: Path) -> None:
+    job = OneJob(at_first(3, "/rounds", NO_DATABASE))
+    agent, _ = worked_until_it_asks_again(job, tmp_path)
+    assert sorted(job.stored) == [(0, 0), (0, 1), (0, 2)]
+    assert sum("The database does not answer" in line for line in agent.told) == 1
 
 
 def test_readings_of_an_earlier_run_are_delivered_before_anything_else(tmp_path: Path) -> None:
@@ -130,9 +153,70 @@ def test_a_key_that_is_revoked_in_mid_job_ends_the_agent_and_leaves_its_readings
     assert [path.name for path in agent.spool.waiting()] == ["7-0-3-0.json"]
 
 
+def test_a_key_that_is_revoked_ends_the_agent_at_the_next_heartbeat_and_nothing_is_said_of_the_lease(
+    tmp_path: Path,
+) -> None:
+    def revoked(asked: Asked) -> Said | None:
+        return refused(401, "not-signed-in") if asked.path.endswith("/heartbeat") and job.stored else None
+
+    job = OneJob(revoked)
+    child = synthetic_child.command("1")
+    with scripted(job) as orchestrator, at_work(orchestrator.url, KEY, tmp_path, child=child) as agent:
+        error = agent.ended()
+    assert isinstance(error, Refused)
+    assert error.status == 401
+    assert end_reports(orchestrator) == []
+    assert agent.told[-1] == "Job 7: stopped, the orchestrator refuses this device. What was measured is kept."
+
+
+def test_the_older_of_two_agents_with_one_identity_hands_its_readings_over_and_ends(tmp_path: Path) -> None:
+    def doubled(asked: Asked) -> Said | None:
+        if asked.path.endswith("/heartbeat") and job.stored:
+            return refused(409, "lease-lost")
+        return refused(409, "agent-doubled") if asked.path.endswith("/leases") and job.stored else None
+
+    job = OneJob(doubled)
+    child = synthetic_child.command("1")
+    with scripted(job) as orchestrator, at_work(orchestrator.url, KEY, tmp_path, child=child) as agent:
+        error = agent.ended()
+    assert isinstance(error, Refused)
+    assert error.type == AGENT_DOUBLED
+    assert list(job.stored) == [(0, 0)]
+    assert end_reports(orchestrator) == []
+
+
+def test_every_request_of_one_agent_for_work_names_its_run_and_another_agents_another(tmp_path: Path) -> None:
+    runs = []
+    for home in ("first", "second"):
+        with scripted(OneJob()) as orchestrator, at_work(orchestrator.url, KEY, tmp_path / home):
+            orchestrator.wait_for(lambda: asks_again(orchestrator))
+        runs.append({asked.message(LeaseRequest).run for asked in orchestrator.on("/leases")})
+    assert [len(of_one) for of_one in runs] == [1, 1]
+    assert runs[0] != runs[1]
+
+
+def test_a_job_given_back_while_nobody_listened_is_given_back_before_the_next_agent_asks_for_work(
+    tmp_path: Path,
+) -> None:
+    def deaf(asked: Asked) -> Said | None:
+        return AWAY if asked.path.endswith("/end") else None
+
+    child = synthetic_child.command("1")
+    job = OneJob(deaf)
+    with scripted(job) as orchestrator, at_work(orchestrator.url, KEY, tmp_path, child=child) as agent:
+        orchestrator.wait_for(lambda: job.stored)
+        agent.agent.stop()
+        assert agent.ended() is None
+    with scripted(OneJob()) as later, at_work(later.url, KEY, tmp_path):
+        later.wait_for(lambda: later.on("/leases"))
+    report = end_reports(later)[0]
+    assert (report.fence, report.ending) == (LEASE.fence, Ending.GIVEN_BACK)
+    assert [asked.path for asked in later.asked[:3]] == ["/v1/jobs/7/end", "/v1/device", "/v1/leases"]
+
+
 def test_why_a_job_failed_is_said_until_somebody_hears_it(tmp_path: Path) -> None:
-    job = OneJob(at_first(2, "/end", AWAY))
-    _, orchestrator = worked_until_it_asks_again(job, tmp_path, synthetic_child.NO_MODEL)
+    job = OneJob(at_first(2, "/end", AWAY), replace(LEASE, model="test_vitt"))
+    _, orchestrator = worked_until_it_asks_again(job, tmp_path)
     failures = [report.failure for report in end_reports(orchestrator)]
     assert [failure and failure.reason for failure in failures] == [FailureReason.MODEL_UNKNOWN] * 3
 

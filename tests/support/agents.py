@@ -14,6 +14,7 @@ from agent.clock import SystemClock
 from agent.identity import Identity, enrol
 from agent.loop import Agent
 from agent.spool import Spool
+from agent.untold import Untold
 from agent.work import Tools
 from tests.support import synthetic_child
 from tests.support.messages import DESCRIPTION
@@ -64,6 +65,7 @@ def at_work(
     tools = Tools(
         client=OrchestratorClient(url, key),
         spool=spool,
+        untold=Untold(home),
         clock=HastyClock() if hasty else SystemClock(),
         rng=random.Random(0),
         tell=told.append,

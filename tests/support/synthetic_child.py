@@ -1,78 +1,43 @@
-"""A measuring child without torch: a model of five tokens, 1 ms a token by a clock that it moves itself.
-
-Run as a module it serves a parent like ``agent.measure.child``; its argument says how many passes it measures before it
-hangs, or that there is no such model.
-"""
+"""A simulated measuring child that hangs in the middle of a pass, after as many whole ones as its argument says."""
 
 from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
 
-from agent.errors import MeasurementFailed
-from agent.measure import child
-from agent.measure.child_protocol import Begin, Measure, PassMeasured, Ready
-from agent.measure.sampling import Sampler
-from agent.measure.synthetic import SyntheticSubject, VirtualClock
-from agent.wire.codec import encode
-from agent.wire.conditions import Conditions
-from agent.wire.jobs import FailureReason, ModelFacts
+from agent.clock import SystemClock
+from agent.measure.child import serve_parent
+from agent.measure.simulated.child import command_of
+from agent.measure.simulated.device import SimulatedDevice
+from agent.measure.simulated.profiles import PROFILES, ProfileName
+from agent.wire.jobs import Round
 
-FACTS = ModelFacts(tokens=5, prefix_tokens=1, blocks=1, image_size=32, threads=1, runtime_version="synthetic")
-
-NO_MODEL = "no-model"
-ENDLESS = "1000000"
+PROFILE = ProfileName.STAIRS
+ENDLESS = "endless"
 
 
-def command(behaviour: str = ENDLESS) -> list[str]:
-    """The command line of this child: the number of passes that it measures before it hangs, or `NO_MODEL`."""
-    return [sys.executable, "-m", "tests.support.synthetic_child", behaviour]
+def command(passes: str = ENDLESS) -> Sequence[str]:
+    """The command line of a child of no pace that hangs after ``passes`` passes, or never."""
+    if passes == ENDLESS:
+        return command_of(PROFILE, "synthetic", pace_s=0.0)
+    return [sys.executable, "-m", __name__, passes]
 
 
-class Served(child.Served):
-    """Measures the synthetic subject."""
+class HangingDevice(SimulatedDevice):
+    """A simulated device that hangs when it begins one pass more than ``passes``."""
 
-    def __init__(self, behaviour: str, clock: VirtualClock) -> None:
-        super().__init__(clock=clock, gauge=clock, stop=lambda: False)
-        self._behaviour = behaviour
-        self._passes = 0
-        self._virtual = clock
-        subject = SyntheticSubject(FACTS, lambda tokens: tokens * 10**6, clock.advance)
-        self._synthetic = Sampler(subject=subject, clock=clock, gauge=clock, threads=None)
+    def __init__(self, passes: int) -> None:
+        super().__init__(PROFILES[PROFILE], "synthetic", pace_s=0.0, clock=SystemClock())
+        self._left = passes
 
-    def begin(self, request: Begin) -> Ready:
-        """Load nothing."""
-        if self._behaviour == NO_MODEL:
-            raise MeasurementFailed(
-                FailureReason.MODEL_UNKNOWN, f"timm knows no model {request.model}", "Did you mean test_vit?"
-            )
-        return Ready(facts=FACTS)
-
-    def measure(self, request: Measure) -> PassMeasured:
-        """Measure one pass, or hang."""
-        self._passes += 1
-        if self._passes > int(self._behaviour):
+    def begin_pass(self, round_: Round, number: int) -> None:
+        """Begin a pass, or hang."""
+        if not self._left:
             signal.pause()
-        started_ms = self._virtual.epoch_ms()
-        sampled = self._synthetic.measure_pass(request.round, request.number, lambda: False)
-        return PassMeasured(
-            started_ms=started_ms,
-            complete=sampled.complete,
-            before=Conditions(),
-            after=Conditions(),
-            readings=sampled.readings,
-        )
-
-
-def main() -> None:
-    """Serve the parent until it goes away."""
-    requests, answers = child.take_standard_streams()
-    child.die_with_parent()
-    served = Served(sys.argv[1], VirtualClock())
-    while line := requests.readline():
-        answers.write(encode(child.answer_to(line, served)) + b"\n")
-        answers.flush()
+        self._left -= 1
+        super().begin_pass(round_, number)
 
 
 if __name__ == "__main__":
-    main()
+    serve_parent(HangingDevice(int(sys.argv[1])))

@@ -76,6 +76,61 @@ def test_a_file_that_does_not_parse_is_refused_by_name(tmp_path: Path, content: 
         loaded(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["loop", "n" * 300])
+def test_a_home_that_cannot_be_entered_is_told_as_that_and_not_as_a_file_to_mend(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+
+    with pytest.raises(ConfigError, match=r"state directory .* cannot be entered") as refusal:
+        loaded(tmp_path / name)
+
+    assert "STEPFARM_HOME" in refusal.value.advice
+
+
+def test_a_file_that_is_none_is_told_by_name(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).mkdir()
+    with pytest.raises(ConfigError, match=rf"{FILE_NAME} cannot be read: Is a directory"):
+        loaded(tmp_path)
+
+
+def test_devices_reach_the_orchestrator_at_its_public_address_else_on_loopback(tmp_path: Path) -> None:
+    assert loaded(tmp_path, STEPFARM_PORT="9001").device_url == "http://127.0.0.1:9001"
+    assert loaded(tmp_path, STEPFARM_URL="https://b.example").device_url == "http://127.0.0.1:8765"
+
+    settings = loaded(tmp_path, 'public_url = "https://farm.example.org/"')
+
+    assert settings.device_url == "https://farm.example.org"
+    assert settings.orchestrator_url == "http://127.0.0.1:8765"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "farm.example.org",
+        "ftp://farm.example.org",
+        "https://",
+        "https://farm.example.org:0",
+        "https://farm.example.org:http",
+        "https://farm.example.org:99999",
+        "https://[farm",
+        "https://farm.example.org/?a=b",
+        "https://farm.example.org/#a",
+        "https://farm example.org",
+        "https://farm.example.org\n",
+        "https://fär.example",
+    ],
+)
+def test_a_public_address_is_one_of_the_web(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match=r"public_url must be .*\n.*https://farm\.example\.org"):
+        loaded(tmp_path, STEPFARM_PUBLIC_URL=url)
+
+
+def test_a_public_address_carries_no_password_and_the_refusal_does_not_repeat_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="must not carry a name or password") as refusal:
+        loaded(tmp_path, STEPFARM_PUBLIC_URL="https://me:geheim@farm.example.org")
+    assert "geheim" not in str(refusal.value)
+
+
 def test_a_home_of_a_user_who_does_not_exist_is_refused() -> None:
     with pytest.raises(ConfigError, match="no such user"):
         load_settings({"STEPFARM_HOME": "~nobody-of-that-name/x"})

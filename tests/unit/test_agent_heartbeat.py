@@ -119,7 +119,18 @@ def test_a_refused_heartbeat_means_that_the_lease_is_over() -> None:
         raise Refused("over", "", status=409, type="lease-lost")
 
     heart, _ = beaten(refuse, VirtualClock())
-    assert heart.stopped is Stopped.LOST
+    assert (heart.stopped, heart.refusal) == (Stopped.LOST, None)
+
+
+@pytest.mark.parametrize("status", [401, 403, 426])
+def test_a_heartbeat_refused_for_good_says_so_and_not_that_the_lease_is_over(status: int) -> None:
+    refusal = Refused("That key was revoked.", "", status=status, type="not-signed-in")
+
+    def refuse(_beat: int) -> HeartbeatAnswer:
+        raise refusal
+
+    heart, times = beaten(refuse, VirtualClock())
+    assert (heart.stopped, heart.refusal, times) == (Stopped.REFUSED, refusal, 1)
 
 
 def test_an_orchestrator_that_stays_away_costs_the_lease_when_its_time_is_over() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from agent.errors import ConfigError, OrchestratorAway, Refused, StateError
 from agent.identity import Identity, enrol, forget, normal_code, read_identity
+from agent.measure.simulated.profiles import ProfileName
 from agent.wire.enrolment import Enrolled, EnrolRequest
 from tests.support.messages import DESCRIPTION
 from tests.support.scripted_orchestrator import DROPPED, Asked, Said, refused, said, scripted
@@ -16,8 +17,10 @@ from tests.support.scripted_orchestrator import DROPPED, Asked, Said, refused, s
 CODE = "0123-ABCD-WXYZ"
 
 
-def enrolled_at(url: str, home: Path, *, code: str = CODE, name: str = "pi-5") -> Identity:
-    return enrol(home, url=url, code=code, name=name, description=DESCRIPTION)
+def enrolled_at(
+    url: str, home: Path, *, code: str = CODE, name: str = "pi-5", profile: ProfileName | None = None
+) -> Identity:
+    return enrol(home, url=url, code=code, name=name, description=DESCRIPTION, profile=profile)
 
 
 def welcome(asked: Asked) -> Said:
@@ -73,7 +76,8 @@ def test_an_enrolled_device_does_not_enrol_again(tmp_path: Path) -> None:
 def test_a_device_that_has_forgotten_enrols_with_a_new_key(tmp_path: Path) -> None:
     with scripted(welcome) as orchestrator:
         first = enrolled_at(orchestrator.url, tmp_path)
-        forget(tmp_path)
+        assert forget(tmp_path)
+        assert not forget(tmp_path)
         assert read_identity(tmp_path) is None
         assert enrolled_at(orchestrator.url, tmp_path).key != first.key
 
@@ -91,11 +95,25 @@ def test_a_name_or_code_that_is_none_is_refused_before_anything_is_written(
     tmp_path: Path, change: dict[str, str], place: str
 ) -> None:
     with pytest.raises(ConfigError, match=f"The {place} must"):
-        enrolled_at("https://farm.example.org", tmp_path, **change)
+        enrolled_at("https://farm.example.org", tmp_path, profile=None, **change)
     assert read_identity(tmp_path) is None
 
 
-@pytest.mark.parametrize("typed", ["0123-abcd-wxyz", " 0123-ABCD-WXYZ\n", "O123-ABCD-WXYZ", "ol23-abcd-wxyz"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "0123-abcd-wxyz",
+        " 0123-ABCD-WXYZ\n",
+        "O123-ABCD-WXYZ",
+        "ol23-abcd-wxyz",
+        "0123ABCDWXYZ",
+        "0123 abcd wxyz",
+        "0123 - ABCD - WXYZ",
+        "0123\u2013ABCD\u2013WXYZ",
+        "0123\u00a0ABCD\u00a0WXYZ",
+        "012-3AB-CDW-XYZ",
+    ],
+)
 def test_a_code_is_taken_as_people_type_it(typed: str) -> None:
     assert normal_code(typed) == CODE
 
@@ -105,6 +123,35 @@ def test_a_damaged_identity_is_told_by_the_name_of_its_file(tmp_path: Path, cont
     (tmp_path / "identity.json").write_bytes(content)
     with pytest.raises(StateError, match=r"identity\.json is damaged"):
         read_identity(tmp_path)
+
+
+def test_a_code_of_another_length_is_left_for_the_orchestrator_to_refuse() -> None:
+    assert normal_code("0123-ABCD") == "0123-ABCD"
+
+
+def test_an_identity_written_before_there_were_simulated_devices_is_a_real_one(tmp_path: Path) -> None:
+    (tmp_path / "identity.json").write_text('{"url":"https://farm","key":"sfd_x","name":"pi","device_id":1}')
+    identity = read_identity(tmp_path)
+    assert identity is not None
+    assert identity.profile is None
+
+
+def test_a_simulated_device_remembers_its_profile(tmp_path: Path) -> None:
+    with scripted(welcome) as orchestrator:
+        enrolled_at(orchestrator.url, tmp_path, profile=ProfileName.THROTTLE)
+    identity = read_identity(tmp_path)
+    assert identity is not None
+    assert identity.profile is ProfileName.THROTTLE
+
+
+def test_a_key_that_may_be_known_as_a_real_devices_is_not_used_for_a_simulated_one(tmp_path: Path) -> None:
+    with scripted(lambda _asked: DROPPED) as orchestrator:
+        for profile in (None, ProfileName.STAIRS, ProfileName.NOISE, None):
+            with pytest.raises(OrchestratorAway):
+                enrolled_at(orchestrator.url, tmp_path, profile=profile)
+    real, stairs, noise, real_again = (asked.message(EnrolRequest).key_sha256 for asked in orchestrator.asked)
+    assert stairs == noise
+    assert len({real, stairs, real_again}) == 3
 
 
 def test_a_home_that_cannot_be_written_is_told_before_the_orchestrator_hears_anything(tmp_path: Path) -> None:

@@ -162,3 +162,13 @@ def test_a_write_that_fails_takes_no_room(tmp_path: Path) -> None:
 def test_a_spool_that_was_never_used_is_empty(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "nowhere")
     assert (spool.waiting(), spool.aside(), spool.deliver(ScriptedClient())) == ([], [], 0)
+
+
+def test_what_is_disowned_is_set_aside_and_never_delivered_to_anybody(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.put(1, a_batch(number=0))
+    spool.put(1, a_batch(number=1))
+    assert spool.disown() == 2
+    client = ScriptedClient()
+    assert (spool.deliver(client), client.got, len(spool.aside())) == (0, [], 2)
+    assert spool.disown() == 0

@@ -8,7 +8,6 @@ import pytest
 
 from agent.measure import child
 from agent.measure.child_protocol import Answer, Begin, Measure, Request
-from agent.measure.synthetic import VirtualClock
 from agent.wire.codec import WireError, decode, encode
 from agent.wire.jobs import FailureReason, Round, Runtime, Workload
 
@@ -16,8 +15,8 @@ ROUND = Round(number=0, tokens=(2,), sentinel=5, min_passes=1, max_passes=1, see
 
 
 def answers_to(*lines: bytes) -> list[Answer]:
-    clock, answers = VirtualClock(), io.BytesIO()
-    child.serve(io.BytesIO(b"".join(line + b"\n" for line in lines)), answers, clock=clock, gauge=clock)
+    answers = io.BytesIO()
+    child.serve(io.BytesIO(b"".join(line + b"\n" for line in lines)), answers, child.ThisDevice())
     return [decode(Answer, line) for line in answers.getvalue().splitlines()]
 
 
