@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 
 from agent.clock import Clock, SystemClock
+from agent.device.describe import describe
 from agent.measure.isolation import MeasuringChild
 from agent.measure.rounds import measure_round
+from agent.wire.enrolment import DeviceDescription
 from agent.wire.jobs import ModelFacts, Round, Workload
 from agent.wire.readings import Batch
 from orchestrator.analysis.analyse import Analysis, analyse
 from orchestrator.analysis.passes import PassReadings, pass_of
 from orchestrator.analysis.planning import Plan, next_round
+from orchestrator.curves.file import CurveFile, view_of
 
 FENCE = 1
 """Without leases there is one attempt."""
@@ -27,6 +31,28 @@ class Measurement:
     facts: ModelFacts
     batches: tuple[Batch, ...]
     analysis: Analysis
+
+    def curve_file(self, device: str, description: DeviceDescription | None = None) -> CurveFile:
+        """The measurement as it is kept in files, and as an orchestrator imports it.
+
+        Args:
+            device: what this machine shall be called.
+            description: what it is; by default what it says of itself.
+        """
+        described = description or describe()
+        return CurveFile(
+            source=f"stepfarm {version('stepfarm')}, measured alone",
+            origin=None,
+            device=device,
+            device_kind=described.kind,
+            description=described,
+            model=self.model,
+            workload=self.workload,
+            facts=self.facts,
+            created_ms=self.batches[0].started_ms,
+            passes=tuple(view_of(batch) for batch in self.batches),
+            analysis=self.analysis,
+        )
 
 
 def measure(

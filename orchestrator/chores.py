@@ -24,6 +24,7 @@ class Chores:
         self._clock = clock
         self._job_ended = job_ended
         self._stopped = False
+        self._waits_for = ""
         self._thread = threading.Thread(target=self._run, name="stepfarm-chores", daemon=True)
 
     def start(self) -> None:
@@ -38,15 +39,25 @@ class Chores:
 
     def _run(self) -> None:
         while not self._stopped:
-            try:
-                for job_id in self._dispatch.expire():
-                    log.warning("the lease on job %d ran out", job_id)
-                self._analyst.work()
-            except StepfarmError as error:
-                log.warning("chores wait: %s", error)
-            except Exception:
-                # Whatever breaks here must not keep expired leases from coming back.
-                log.exception("a chore failed and is tried again")
+            self._work()
             self._clock.wait(self._job_ended, EVERY_S)
             # Cleared before the work, not after it: what ends meanwhile is worked off at once.
             self._job_ended.clear()
+
+    def _work(self) -> None:
+        try:
+            for job_id in self._dispatch.expire():
+                log.warning("the lease on job %d ran out", job_id)
+            self._analyst.work()
+        except StepfarmError as error:
+            # Said once: a database can be away for a night.
+            if str(error) != self._waits_for:
+                log.warning("chores wait: %s", error)
+            self._waits_for = str(error)
+        except Exception:
+            # Whatever breaks here must not keep expired leases from coming back.
+            log.exception("a chore failed and is tried again")
+        else:
+            if self._waits_for:
+                log.warning("chores go on")
+            self._waits_for = ""

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from agent.config import load_settings
 from agent.errors import StepfarmError
 from agent.wire.codec import WireError
+from orchestrator.commands.options import complaint_about
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,15 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    options = _parser().parse_args(arguments)
     try:
-        options = _parser().parse_args(arguments)
         return int(options.run(options, load_settings(os.environ)))
     except StepfarmError as error:
         print(f"stepfarm: {error}", file=sys.stderr)
         return 1
     except WireError as error:
-        # An option that is out of its range: the field is named like the option.
-        print(f"stepfarm: {error}\n  See stepfarm COMMAND --help.", file=sys.stderr)
+        print(f"stepfarm: {complaint_about(error, options)}\n  See: {options.command} --help", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -42,7 +42,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from orchestrator.commands import curves, database, demo, fleet, measure, serve, sweeps
+    from orchestrator.commands import (
+        compare,
+        curves,
+        database,
+        demo,
+        enrolment,
+        fleet,
+        measure,
+        schedule,
+        serve,
+        steps,
+        sweeps,
+    )
 
     parser = argparse.ArgumentParser(
         prog="stepfarm",
@@ -50,9 +62,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"stepfarm {version('stepfarm')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for subject in (demo, measure, serve, fleet, sweeps, curves, database):
+    for subject in (demo, measure, serve, enrolment, fleet, sweeps, curves, steps, compare, schedule, database):
         subject.add(commands)
+    _say_which(parser)
     return parser
+
+
+def _say_which(parser: argparse.ArgumentParser) -> None:
+    """Have the options of each command below ``parser`` say which command it is, in full."""
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001
+    for command in (command for action in below for command in action.choices.values()):
+        _say_which(command)
+    if not below:
+        parser.set_defaults(command=parser.prog)
 
 
 if __name__ == "__main__":

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode
 
 from agent.config import Settings, load_settings
-from agent.connection import LOOPBACK, Connection
+from agent.connection import Connection
 from agent.errors import ConfigError
+from agent.wire.codec import shape_of
+from agent.wire.fields import DeviceName
 from agent.wire.jobs import Done, Workload
 from orchestrator.analysis.planning import Plan
+from orchestrator.curves.file import CurveFile, fit_to_send
 from orchestrator.keys import read_operator_key
 from orchestrator.roles import Principal
+from orchestrator.sweep import Sweep
 from orchestrator.views import (
     CurveList,
     CurveSummary,
+    CurveTaken,
     CurveView,
     DeviceList,
     DeviceView,
     JoinCode,
+    JoinCodeView,
+    Label,
+    LabelChange,
     ReadingsView,
     SweepList,
     SweepRequest,
     SweepView,
+    is_loopback,
 )
 
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
@@ -51,7 +60,8 @@ class Client:
         if key is None:
             raise ConfigError(
                 f"There is no key to sign in with at {url}.",
-                "Start the orchestrator here (stepfarm up), or set STEPFARM_URL and STEPFARM_KEY for one elsewhere.",
+                "Start the orchestrator here, or start it again if it runs (stepfarm up): it makes a key. For one "
+                "elsewhere set STEPFARM_URL and STEPFARM_KEY.",
             )
         self._connection = Connection(url, key, caller="client", max_bytes=MAX_ANSWER_BYTES)
 
@@ -60,47 +70,85 @@ class Client:
         return self._connection.get("/v1/me", Principal)
 
     def new_join_code(self) -> JoinCode:
-        """A code that lets one device in, within 60 minutes."""
-        return self._connection.post("/v1/join-codes", Done(), JoinCode)
+        """A code that lets one device in, within 60 minutes.
+
+        Where the orchestrator knows no address of its own but its machine's loopback, and is reached from elsewhere,
+        devices are told the address that this client uses.
+        """
+        return self._connection.post("/v1/join-codes", Done(), JoinCode).reached_at(self._connection.url)
+
+    def join_code(self, join_code_id: int) -> JoinCodeView:
+        """What became of a join code, and which device it let in."""
+        return self._connection.get(f"/v1/join-codes/{join_code_id}", JoinCodeView)
 
     def devices(self) -> tuple[DeviceView, ...]:
         """Every device, by name."""
         return self._connection.get("/v1/devices", DeviceList).devices
+
+    def device(self, name: str) -> DeviceView:
+        """One device."""
+        return self._connection.get(f"/v1/devices/{_name(name)}", DeviceView)
+
+    def label_device(self, name: str, *, put: Sequence[Label] = (), remove: Sequence[str] = ()) -> DeviceView:
+        """Put labels on a device, in the place of those with the same names, and take others away."""
+        change = LabelChange(put=tuple(put), remove=tuple(remove))
+        return self._connection.post(f"/v1/devices/{_name(name)}/labels", change, DeviceView)
+
+    def revoke_device(self, name: str) -> DeviceView:
+        """Shut a device out: its key is refused from now on, its queued jobs are cancelled, its curves stay."""
+        return self._connection.post(f"/v1/devices/{_name(name)}/revoke", Done(), DeviceView)
 
     def create_sweep(
         self,
         *,
         models: Sequence[str],
         workloads: Sequence[Workload],
-        devices: Sequence[str],
+        devices: Sequence[str] = (),
+        labels: Sequence[Label] = (),
         plan: Plan | None = None,
         priority: int = 0,
-    ) -> SweepView:
-        """Queue every model at every workload on every device named."""
+    ) -> Sweep:
+        """Queue every model at every workload on every device that is named or carries one of ``labels``."""
         request = SweepRequest(
             models=tuple(models),
             workloads=tuple(workloads),
             devices=tuple(devices),
+            labels=tuple(labels),
             plan=plan or Plan(),
             priority=priority,
         )
-        return self._connection.post("/v1/sweeps", request, SweepView)
+        return Sweep(self, self._connection.post("/v1/sweeps", request, SweepView))
 
     def sweeps(self) -> tuple[SweepView, ...]:
         """The sweeps, newest first."""
         return self._connection.get("/v1/sweeps", SweepList).sweeps
 
-    def sweep(self, sweep_id: int) -> SweepView:
-        """One sweep and how its jobs stand."""
+    def sweep(self, sweep_id: int) -> Sweep:
+        """One sweep: how its jobs stand, and what can be done with it."""
+        return Sweep(self, self.sweep_view(sweep_id))
+
+    def sweep_view(self, sweep_id: int) -> SweepView:
+        """One sweep and how its jobs stand now."""
         return self._connection.get(f"/v1/sweeps/{sweep_id}", SweepView)
 
     def cancel_sweep(self, sweep_id: int) -> SweepView:
         """Cancel what is queued and ask the devices to stop what they measure."""
         return self._connection.post(f"/v1/sweeps/{sweep_id}/cancel", Done(), SweepView)
 
-    def curves(self) -> tuple[CurveSummary, ...]:
-        """The curves, newest first."""
-        return self._connection.get("/v1/curves", CurveList).curves
+    def retry_sweep(self, sweep_id: int) -> Sweep:
+        """Queue the failed and cancelled jobs of a sweep again, as a new sweep."""
+        return Sweep(self, self._connection.post(f"/v1/sweeps/{sweep_id}/retry", Done(), SweepView))
+
+    def curves(
+        self, *, device: str | None = None, model: str | None = None, simulated: bool | None = None
+    ) -> tuple[CurveSummary, ...]:
+        """The newest curves, newest first: of one device, one model, simulated devices or others, where that is told.
+
+        Imported curves are among them.
+        """
+        told = {"device": device, "model": model, "simulated": None if simulated is None else str(simulated).lower()}
+        query = urlencode({name: value for name, value in told.items() if value is not None})
+        return self._connection.get(f"/v1/curves?{query}" if query else "/v1/curves", CurveList).curves
 
     def curve(self, curve_id: int) -> CurveView:
         """One curve with steps, sweet spots and recommendation."""
@@ -110,7 +158,30 @@ class Client:
         """Every reading of a curve, with the conditions of its passes."""
         return self._connection.get(f"/v1/curves/{curve_id}/readings", ReadingsView)
 
+    def curve_file(self, curve_id: int) -> CurveFile:
+        """One curve with every reading and all that says what it is of: what an export is made of."""
+        return self._connection.get(f"/v1/curves/{curve_id}/file", CurveFile)
+
+    def import_curve(self, file: CurveFile) -> CurveTaken:
+        """Bring in a curve that was measured elsewhere; the same curve again is the one that is there.
+
+        Raises:
+            BadFile: it is larger than an orchestrator takes.
+        """
+        # The analysis is made anew there, so what another version made of it here need not be understood.
+        return self._connection.post("/v1/curves", fit_to_send(file), CurveTaken)
+
+
+def _name(device: str) -> str:
+    """``device`` as a part of a path.
+
+    Raises:
+        WireError: a ValueError; no device can have that name.
+    """
+    shape_of(DeviceName).check(device, "name")
+    return quote(device, safe="")
+
 
 def _key_kept_here(settings: Settings, url: str) -> str | None:
     # The operator's key of this machine is for this machine: it is never sent to another.
-    return read_operator_key(settings.orchestrator_home) if urlsplit(url).hostname in LOOPBACK else None
+    return read_operator_key(settings.orchestrator_home) if is_loopback(url) else None

@@ -37,6 +37,10 @@ class LeaseLost(StepfarmError):
     """The lease that the request rests on is no longer the device's."""
 
 
+class AgentDoubled(StepfarmError):
+    """An agent goes on beside a newer one with the same identity."""
+
+
 class ProtocolMismatch(StepfarmError):
     """The caller speaks another version of the protocol."""
 
@@ -53,9 +57,17 @@ class DatabaseAway(StepfarmError):
     """The database does not answer."""
 
 
+class DatabaseTaken(StepfarmError):
+    """Another orchestrator writes to the database."""
+
+
 class SchemaMismatch(StepfarmError):
     """The database has another schema than this version of Stepfarm."""
 
 
 class StartFailed(StepfarmError):
     """The orchestrator could not be started."""
+
+
+class BadFile(StepfarmError):
+    """A file that cannot be read, or does not hold what it should."""

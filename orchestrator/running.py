@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import signal
 import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from types import FrameType
 
 import urllib3
 
 from agent.clock import Clock
 from agent.config import Settings
 from agent.locking import alone_in
-from orchestrator import programs
+from agent.signals import STOPPING
+from orchestrator import leftovers, programs
 from orchestrator.errors import StartFailed
 from orchestrator.wiring import prepare
 
@@ -30,31 +34,98 @@ def running(
 ) -> Iterator[str]:
     """The orchestrator and its dashboard, answering on their ports; the operator's key.
 
+    What an orchestrator before it left behind, because it was killed, is ended first.
+
+    Args:
+        stop: set when it is to end; a start that is under way is then broken off.
+
     Raises:
         StartFailed: a port is taken, or a part did not come up; what had come up is gone again.
         StateError: another orchestrator works with the same state directory.
+        DatabaseTaken: another orchestrator, with another state directory, writes to the database.
+        DatabaseAway: the database does not answer.
         SchemaMismatch: the database is newer than this version of Stepfarm.
+        KeyboardInterrupt: ``stop`` was set before all was up.
     """
-    with alone_in(settings.orchestrator_home, program="orchestrator"):
-        if with_dashboard and settings.port == settings.dashboard_port:
-            raise StartFailed(
-                f"The orchestrator and the dashboard cannot both have port {settings.port}.",
-                "Choose another for one of them: STEPFARM_PORT or STEPFARM_DASHBOARD_PORT.",
-            )
-        ports = [("port", settings.port), ("dashboard_port", settings.dashboard_port)]
-        for name, port in ports if with_dashboard else ports[:1]:
-            refuse_taken(name, port)
+    home = settings.orchestrator_home
+    with alone_in(home, program="orchestrator"):
+        left = leftovers.end_all(home, clock)
+        if left:
+            print(f"Ended what an earlier run had left: {left} process{'es' if left > 1 else ''}.", flush=True)
+        _refuse_ports(settings, with_dashboard=with_dashboard)
         key = prepare(settings, clock)
-        with _api(settings, with_ray=with_ray), _dashboard(settings, wanted=with_dashboard) as dashboard:
-            _wait_for(f"http://127.0.0.1:{settings.port}/readyz", clock, stop)
-            if dashboard is not None:
-                url = f"http://127.0.0.1:{settings.dashboard_port}/_stcore/health"
-                _wait_for(url, clock, stop, lambda: dashboard.poll() is None)
+        up = threading.Event()
+        with leftovers.on_record(home, clock, up), contextlib.ExitStack() as parts:
+            with breaking_off(stop):
+                _start(parts, settings, clock, with_ray=with_ray, with_dashboard=with_dashboard)
+            up.set()
             yield key
 
 
+def _start(
+    parts: contextlib.ExitStack, settings: Settings, clock: Clock, *, with_ray: bool, with_dashboard: bool
+) -> None:
+    """Start every part, and return once each answers."""
+    parts.enter_context(_api(settings, with_ray=with_ray))
+    process = parts.enter_context(_dashboard(settings, wanted=with_dashboard))
+    _wait_for(f"http://127.0.0.1:{settings.port}/readyz", clock)
+    if process is not None:
+        url = f"http://127.0.0.1:{settings.dashboard_port}/_stcore/health"
+        _wait_for(url, clock, lambda: process.poll() is None)
+
+
+@contextlib.contextmanager
+def breaking_off(stop: threading.Event) -> Iterator[None]:
+    """Let a signal to stop interrupt what this context does: Ray starts for seconds without a look at ``stop``.
+
+    Raises:
+        KeyboardInterrupt: ``stop`` is set, or a signal came.
+    """
+    interrupted = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+        # Once: what tidies up after it is not to be interrupted.
+        if not interrupted:
+            interrupted = True
+            raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if stop.is_set():
+        raise KeyboardInterrupt
+    for number in STOPPING:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    except SystemExit:
+        # Ray's own handler of SIGTERM, which it sets when it starts.
+        raise KeyboardInterrupt from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if stop.is_set():
+        raise KeyboardInterrupt
+
+
+def _refuse_ports(settings: Settings, *, with_dashboard: bool) -> None:
+    if with_dashboard and settings.port == settings.dashboard_port:
+        raise StartFailed(
+            f"The orchestrator and the dashboard cannot both have port {settings.port}.",
+            "Choose another for one of them: STEPFARM_PORT or STEPFARM_DASHBOARD_PORT.",
+        )
+    ports = [("port", settings.port), ("dashboard_port", settings.dashboard_port)]
+    for name, port in ports if with_dashboard else ports[:1]:
+        refuse_taken(name, port)
+
+
 def refuse_taken(name: str, port: int) -> None:
-    """Refuse a port that somebody else listens on.
+    """Refuse a port that somebody else listens on, or that this user may not have.
 
     Raises:
         StartFailed: naming the setting ``name`` that chooses another.
@@ -64,11 +135,27 @@ def refuse_taken(name: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise StartFailed(
-                f"Port {port} is taken by another program.",
-                f"Stop it, or choose another: STEPFARM_{name.upper()}={port + 10} in the environment.",
-            ) from None
+        except OSError as error:
+            raise _no_port(name, port, error) from None
+
+
+def _no_port(name: str, port: int, error: OSError) -> StartFailed:
+    setting = f"STEPFARM_{name.upper()}"
+    if error.errno == errno.EADDRINUSE:
+        # Upwards, but not out of the range of ports.
+        other = port + 10 if port + 10 < 65_536 else port - 10
+        return StartFailed(
+            f"Port {port} is taken by another program.",
+            f"Stop it, or choose another: {setting}={other} in the environment.",
+        )
+    if isinstance(error, PermissionError):
+        return StartFailed(
+            f"Port {port} is not for every user: this system keeps the low ports for itself.",
+            f"Choose one from 1024 on: {setting}={port + 8_000} in the environment, with a proxy before it if need be.",
+        )
+    return StartFailed(
+        f"Port {port} of 127.0.0.1 cannot be had: {error.strerror}.", f"Choose another: {setting} in the environment."
+    )
 
 
 def _api(settings: Settings, *, with_ray: bool) -> contextlib.AbstractContextManager[object]:
@@ -99,14 +186,14 @@ def _dashboard(settings: Settings, *, wanted: bool) -> Iterator[subprocess.Popen
         programs.end(process)
 
 
-def _wait_for(url: str, clock: Clock, stop: threading.Event, alive: Callable[[], bool] = lambda: True) -> None:
+def _wait_for(url: str, clock: Clock, alive: Callable[[], bool] = lambda: True) -> None:
+    never = threading.Event()
     deadline_ns = clock.monotonic_ns() + int(START_S * 1e9)
     with urllib3.PoolManager(timeout=urllib3.Timeout(2.0), retries=False) as pool:
         while not _answers(pool, url):
             if not alive() or clock.monotonic_ns() > deadline_ns:
                 raise StartFailed(f"{url} does not answer.", "See the logs in the state directory.")
-            if clock.wait(stop, POLL_S):
-                raise KeyboardInterrupt
+            clock.wait(never, POLL_S)
 
 
 def _answers(pool: urllib3.PoolManager, url: str) -> bool:

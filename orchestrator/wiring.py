@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
-from pathlib import Path
 from types import TracebackType
+from urllib.parse import quote
 
 from agent.clock import Clock, SystemClock
 from agent.config import Settings
+from agent.errors import StepfarmError
 from orchestrator import keys
 from orchestrator.chores import Chores
 from orchestrator.curves.analyst import Analyser, Analyst
-from orchestrator.errors import SchemaMismatch, StartFailed
+from orchestrator.errors import DatabaseAway, StartFailed
 from orchestrator.jobs.dispatch import Dispatch
-from orchestrator.roles import Role
-from orchestrator.storage import devices, schema
+from orchestrator.storage import operator_key, schema
 from orchestrator.storage.database import Database
+from orchestrator.storage.writer import Writer, writing
+
+log = logging.getLogger(__name__)
+
+AT_ONCE_S = 2.0
+"""How long a command waits for the right to write: as long as a process that was killed needs to be gone."""
+
+SUCCESSION_S = 30.0
+"""How long an API process waits for the one before it to be gone."""
 
 
 def database_url(settings: Settings) -> str:
     """The database that the settings name: by default SQLite in the state directory."""
-    return settings.database_url or f"sqlite:///{settings.orchestrator_home / 'stepfarm.db'}"
-
-
-def existing_database(settings: Settings) -> Database:
-    """The database that the settings name, if it is there: looking into an SQLite file that is not would make it.
-
-    Raises:
-        SchemaMismatch: there is none.
-    """
-    database = Database(database_url(settings))
-    file = database.url.database
-    if database.is_sqlite and file is not None and not Path(file).exists():
-        raise SchemaMismatch(f"There is no database {file} yet.", "Make it: stepfarm db upgrade, or stepfarm up.")
-    return database
+    return settings.database_url or f"sqlite:///{quote(str(settings.orchestrator_home / 'stepfarm.db'))}"
 
 
 def prepare(settings: Settings, clock: Clock) -> str:
@@ -42,6 +39,8 @@ def prepare(settings: Settings, clock: Clock) -> str:
 
     Raises:
         SchemaMismatch: the database is newer than this version of Stepfarm; nothing was changed.
+        DatabaseTaken: another orchestrator writes to the database.
+        DatabaseAway: the database does not answer.
     """
     home = settings.orchestrator_home
     try:
@@ -53,20 +52,21 @@ def prepare(settings: Settings, clock: Clock) -> str:
         ) from None
     database = Database(database_url(settings))
     try:
-        schema.upgrade(database)
-        return _operator_key(settings, database, clock)
+        with writing(database, clock, wait_s=AT_ONCE_S):
+            schema.upgrade(database)
+            return _operator_key(settings, database, clock)
     finally:
         database.close()
 
 
 def _operator_key(settings: Settings, database: Database, clock: Clock) -> str:
     key = keys.read_operator_key(settings.orchestrator_home)
-    if key is None:
-        key = keys.new_operator_key()
-        keys.write_operator_key(settings.orchestrator_home, key)
     with database.write() as session:
-        if not devices.is_key(session, key):
-            devices.add_key(session, key, Role.OPERATOR, "operator", now_ms=clock.epoch_ms())
+        if key is None or operator_key.is_revoked(session, key):
+            # On disk before it is good: a key that nobody has would be one to revoke by hand.
+            key = keys.new_operator_key()
+            keys.write_operator_key(settings.orchestrator_home, key)
+        operator_key.make_good(session, key, now_ms=clock.epoch_ms())
     return key
 
 
@@ -83,29 +83,50 @@ class Orchestrator:
         self, settings: Settings, analyser: Analyser, *, clock: Clock | None = None, rng: random.Random | None = None
     ) -> None:
         self.clock = clock or SystemClock()
+        self.device_url = settings.device_url
         self.database = Database(database_url(settings))
+        self._writer = Writer(self.database, self.clock, on_taken=lambda: schema.check(self.database))
+        self.database.guard_writes(self._writer.confirm)
         job_ended = threading.Event()
         self.dispatch = Dispatch(self.database, self.clock, rng or random.Random(), job_ended)  # noqa: S311  # jitter
         self.analyst = Analyst(self.database, self.clock, analyser)
         self._chores = Chores(self.dispatch, self.analyst, self.clock, job_ended)
 
     def __enter__(self) -> Orchestrator:
-        """Start.
+        """Start. With a database that is away it starts too, says so to whoever asks, and works once it is back.
 
         Raises:
             SchemaMismatch: the database is not of this version.
+            DatabaseTaken: another process writes to the database, and did not end in the time that one needs to.
         """
         try:
-            schema.check(self.database)
-        except BaseException:
+            self._writer.take(wait_s=SUCCESSION_S)
+        except DatabaseAway as away:
+            log.warning("started while the database is away: %s", away)
+        except BaseException as error:
+            if isinstance(error, StepfarmError):
+                log.error("not started: %s", error)  # noqa: TRY400  # it says all there is to say
+            self._writer.release()
             self.database.close()
             raise
         self._chores.start()
         return self
+
+    def check_ready(self) -> None:
+        """Return if this orchestrator can work: the database answers, is of this version, and is its to write.
+
+        Raises:
+            DatabaseAway: the database does not answer.
+            DatabaseTaken: another orchestrator writes to it.
+            SchemaMismatch: it is not of this version.
+        """
+        schema.check(self.database)
+        self._writer.confirm()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop."""
         self._chores.stop()
+        self._writer.release()
         self.database.close()

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from orchestrator.analysis.curve import Curve, PassReadings, curve_of
+from orchestrator.analysis.curve import Curve, PassReadings, measured_of, usable
+from orchestrator.analysis.passes import Floats
 from orchestrator.analysis.pieces import pieces_of
 from orchestrator.analysis.recommendation import Recommendation, recommend
 from orchestrator.analysis.steps import StepsFound, find_steps
 from orchestrator.analysis.sweet_spots import SweetSpot, find_sweet_spots
 
 METHOD = "piecewise-linear"
-METHOD_VERSION = 1
+METHOD_VERSION = 2
 """Grows with every change that can alter a result, so that stored results say what made them."""
 
 
@@ -30,13 +31,21 @@ class Analysis:
 
 def analyse(passes: Iterable[PassReadings]) -> Analysis:
     """The analysis of ``passes``. The same passes give the same analysis, in whatever order they come."""
-    return analyse_curve(curve_of(passes))
+    measured = measured_of(passes)
+    return _analysis(measured.curve, measured.per_pass_ns)
 
 
 def analyse_curve(curve: Curve) -> Analysis:
-    """The analysis of a curve that is there already."""
+    """The analysis of a curve that is there already; points without a usable latency are left out, and that is said.
+
+    Whether the passes agree on its steps cannot be seen from a curve alone.
+    """
+    return _analysis(usable(curve), None)
+
+
+def _analysis(curve: Curve, per_pass_ns: Floats | None) -> Analysis:
     pieces = pieces_of(curve)
-    steps = find_steps(curve, pieces)
+    steps = find_steps(curve, pieces, per_pass_ns)
     sweet_spots = find_sweet_spots(curve, steps, pieces)
     return Analysis(
         method=METHOD,

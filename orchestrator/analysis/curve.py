@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -32,8 +33,11 @@ MOST_REJECTED = 0.4
 STEADY_WITHIN = 0.05
 """How far from 1 the factor of a pass may lie before the device counts as unsteady."""
 
-BOOTSTRAP_SEED = 20240705
-"""So that the same readings always give the same curve."""
+STATISTICAL = frozenset({DoubtReason.UNSTEADY})
+"""Doubts about scatter: the intervals carry it already, since whole passes in shuffled order are what they rest on.
+
+The other reasons say that the device was not the device asked for, which no repeating mends.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,7 @@ class Point:
 
     ``latency_ns`` is the median over passes of each pass's median divided by its factor; ``low_ns`` to ``high_ns`` is
     its 95 % interval, ``standard_error_ns`` what it weighs in a fit. ``readings`` were accepted, ``rejected`` were not.
+    ``doubted`` says that most of the passes with readings here were doubted by the device.
     """
 
     tokens: int
@@ -52,11 +57,12 @@ class Point:
     readings: int
     rejected: int
     passes: int
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassFactor:
-    """What one pass was divided by, and how many of its readings were accepted and rejected."""
+    """What one pass was divided by, how many of its readings were accepted and rejected, and why it is doubted."""
 
     fence: int
     round: int
@@ -64,6 +70,7 @@ class PassFactor:
     factor: float
     readings: int
     rejected: int
+    doubts: tuple[DoubtReason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,23 +96,47 @@ class Curve:
         """The point with the most tokens, the untouched model's where all were measured; None on an empty curve."""
         return self.points[-1] if self.points else None
 
+    @property
+    def distrusted(self) -> tuple[DoubtReason, ...]:
+        """Why nothing here can be told from the device's usual self: reasons other than scatter, in every pass.
+
+        Empty where at least one pass with readings is free of such reasons.
+        """
+        reasons = [set(factor.doubts) - STATISTICAL for factor in self.factors if factor.readings]
+        return tuple(sorted(set().union(*reasons))) if reasons and all(reasons) else ()
+
     def point_at(self, tokens: int) -> Point | None:
         """The point at ``tokens``, or None where nothing was accepted there."""
         return next((point for point in self.points if point.tokens == tokens), None)
 
 
-def curve_of(passes: Iterable[PassReadings], *, generator: np.random.Generator | None = None) -> Curve:
-    """The curve that ``passes`` make together, whatever order they come in and whichever counts each visited.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """A curve, and what each pass has at its points: ``per_pass_ns`` (passes, points), divided by the pass's factor.
 
-    Args:
-        passes: every pass of one job, those broken off too.
-        generator: draws the bootstrap; a fixed seed by default.
+    NaN stands where a pass has no accepted reading.
     """
+
+    curve: Curve
+    per_pass_ns: Floats
+
+
+def curve_of(passes: Iterable[PassReadings]) -> Curve:
+    """The curve that ``passes`` of one job make together, those broken off too, whatever order they come in.
+
+    The same passes always give the same curve: nothing is drawn at random.
+    """
+    return measured_of(passes).curve
+
+
+def measured_of(passes: Iterable[PassReadings]) -> Measured:
+    """`curve_of` the ``passes``, with what each of them has at its points."""
     ordered = sorted(passes, key=lambda one: one.key)
     counts = _counts(ordered)
     medians = medians_of(ordered, counts)
     factors = factors_of(medians)
-    points = _points(ordered, counts, medians / factors[:, None], generator or np.random.default_rng(BOOTSTRAP_SEED))
+    per_pass_ns = medians / factors[:, None]
+    points = _points(ordered, counts, per_pass_ns)
     pass_factors = tuple(_pass_factor(one, float(factor)) for one, factor in zip(ordered, factors, strict=True))
     doubts = (
         *_contended(pass_factors),
@@ -113,7 +144,27 @@ def curve_of(passes: Iterable[PassReadings], *, generator: np.random.Generator |
         *_unsteady(pass_factors),
         *_seen_by_the_device(ordered),
     )
-    return Curve(points=points, factors=pass_factors, doubts=doubts)
+    return Measured(curve=Curve(points=points, factors=pass_factors, doubts=doubts), per_pass_ns=per_pass_ns)
+
+
+def usable(curve: Curve) -> Curve:
+    """``curve`` with one point a count by ascending tokens, each a latency above zero that is a number.
+
+    A curve from passes is that already; one that was put together elsewhere may not be. What is left out is doubted.
+    """
+    by_tokens = {point.tokens: point for point in reversed(curve.points) if _is_usable(point)}
+    points = tuple(by_tokens[tokens] for tokens in sorted(by_tokens))
+    if points == curve.points:
+        return curve
+    left_out = len(curve.points) - len(points)
+    evidence = f"{left_out} of {len(curve.points)} points have no latency above zero, or repeat a count: left out"
+    doubts = (*curve.doubts, Doubt(reason=DoubtReason.TOO_FEW, evidence=evidence)) if left_out else curve.doubts
+    return replace(curve, points=points, doubts=doubts)
+
+
+def _is_usable(point: Point) -> bool:
+    numbers = (point.latency_ns, point.low_ns, point.high_ns, point.standard_error_ns)
+    return point.tokens > 0 and all(map(math.isfinite, numbers)) and min(point.latency_ns, point.standard_error_ns) > 0
 
 
 def accepted_per_count(passes: Iterable[PassReadings]) -> dict[int, int]:
@@ -132,22 +183,22 @@ def _counts(passes: Sequence[PassReadings]) -> Integers:
     return np.unique(np.concatenate([one.tokens[accepted_of(one)] for one in passes]))
 
 
-def _points(
-    passes: Sequence[PassReadings], counts: Integers, values: Floats, generator: np.random.Generator
-) -> tuple[Point, ...]:
+def _points(passes: Sequence[PassReadings], counts: Integers, values: Floats) -> tuple[Point, ...]:
     if len(counts) == 0:
         return ()
     latency_ns = column_medians(values)
-    spread = spread_of(values, latency_ns, generator)
+    spread = spread_of(values, latency_ns)
     tokens = np.concatenate([one.tokens for one in passes])
     accepted = np.concatenate([accepted_of(one) for one in passes])
     readings = _tally(tokens[accepted], counts)
     rejected = _tally(tokens[~accepted], counts)
-    visits = np.isfinite(values).sum(axis=0)
+    visited = np.isfinite(values)
+    visits = visited.sum(axis=0)
+    by_doubted = visited[[bool(one.doubts) for one in passes]].sum(axis=0)
     # A tenth of a nanosecond is beyond every clock, and halves the size of a stored curve.
     times = (np.round(column, 1) for column in (latency_ns, spread.low_ns, spread.high_ns, spread.error_ns))
-    columns = (counts, *times, readings, rejected, visits)
-    names = ("tokens", "latency_ns", "low_ns", "high_ns", "standard_error_ns", "readings", "rejected", "passes")
+    columns = (counts, *times, readings, rejected, visits, 2 * by_doubted > visits)
+    names = tuple(field.name for field in fields(Point))
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return tuple(Point(**dict(zip(names, row, strict=True))) for row in rows)
 
@@ -167,6 +218,7 @@ def _pass_factor(one: PassReadings, factor: float) -> PassFactor:
         factor=factor,
         readings=readings,
         rejected=len(one.tokens) - readings,
+        doubts=tuple(dict.fromkeys(doubt.reason for doubt in one.doubts)),
     )
 
 

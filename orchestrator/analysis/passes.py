@@ -59,8 +59,8 @@ def pass_of(batch: Batch) -> PassReadings:
 
 
 def accepted_of(one: PassReadings) -> Booleans:
-    """Which readings of the pass count. A latency of nothing is no latency, whatever was said of it."""
-    return one.accepted & (one.latency_ns > 0)
+    """Which readings of the pass count. What is no number above zero is no latency, whatever was said of it."""
+    return one.accepted & (one.latency_ns > 0) & np.isfinite(one.latency_ns)
 
 
 def medians_of(passes: Sequence[PassReadings], counts: Integers) -> Floats:

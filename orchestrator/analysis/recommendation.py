@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from orchestrator.analysis.curve import Curve, Point
-from orchestrator.analysis.intervals import WIDTH_95
 from orchestrator.analysis.steps import StepsFound
 from orchestrator.analysis.sweet_spots import SweetSpot, SweetSpotKind
 
@@ -63,7 +60,7 @@ def recommend(curve: Curve, spots: Sequence[SweetSpot], found: StepsFound) -> Re
         removed = full.tokens - spot.tokens
         if not 0 < removed <= MOST_REMOVED * full.tokens:
             continue
-        choice = _choice(curve, full, spot, found)
+        choice = _choice(full, spot, found)
         part, within = divmod(removed - 0.5, width)
         sharp = spot.kind is not SweetSpotKind.SLOPE
         rank = (sharp, _worth(choice) if sharp else -abs(within - width / 2))
@@ -78,19 +75,14 @@ def _worth(choice: Choice) -> float:
     return choice.saves_low_percent / choice.removed
 
 
-def _choice(curve: Curve, full: Point, spot: SweetSpot, found: StepsFound) -> Choice:
-    point = curve.point_at(spot.tokens) or full
-    kept = point.latency_ns / full.latency_ns
-    relative = np.hypot(point.standard_error_ns / point.latency_ns, full.standard_error_ns / full.latency_ns)
-    reach = 100 * WIDTH_95 * kept * float(relative)
-    saves = 100 * (1 - kept)
+def _choice(full: Point, spot: SweetSpot, found: StepsFound) -> Choice:
     return Choice(
         tokens=spot.tokens,
         removed=full.tokens - spot.tokens,
-        latency_ns=point.latency_ns,
-        saves_percent=saves,
-        saves_low_percent=saves - reach,
-        saves_high_percent=saves + reach,
+        latency_ns=spot.latency_ns,
+        saves_percent=spot.saves_percent,
+        saves_low_percent=spot.saves_low_percent,
+        saves_high_percent=spot.saves_high_percent,
         reason=_reason(spot, found),
     )
 

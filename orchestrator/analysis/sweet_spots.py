@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 
 from orchestrator.analysis.curve import Curve, Point
-from orchestrator.analysis.passes import Floats
+from orchestrator.analysis.intervals import WIDTH_95
+from orchestrator.analysis.levels import Levels, levels_of
 from orchestrator.analysis.pieces import Pieces, pieces_of
 from orchestrator.analysis.steps import StepsFound
 
@@ -17,9 +19,6 @@ CLEARLY = 2.0
 
 WORTH_PERCENT = 1.0
 """On a slope, what a sweet spot saves at least on the next larger one, in per cent of that one's latency."""
-
-BELIEVED_ERRORS = 4.0
-"""A point this many standard errors off its piece is believed as it was measured, not as its piece would have it."""
 
 
 class SweetSpotKind(str, Enum):
@@ -41,8 +40,9 @@ class SweetSpotKind(str, Enum):
 class SweetSpot:
     """A count worth choosing, with its latency as measured and the 95 % interval of it.
 
-    ``saves_percent`` is against the largest count measured, the untouched model; ``next_tokens`` is the next larger
-    sweet spot, None for the largest.
+    ``saves_percent`` is against the largest count measured, the untouched model, with its 95 % interval;
+    ``next_tokens`` is the next larger sweet spot, None for the largest. ``certainty`` is the probability, 0 to 1, that
+    the fastest larger count is slower; 1 where there is no larger count.
     """
 
     tokens: int
@@ -52,6 +52,9 @@ class SweetSpot:
     high_ns: float
     saves_percent: float
     next_tokens: int | None
+    saves_low_percent: float = 0.0
+    saves_high_percent: float = 0.0
+    certainty: float = 1.0
 
 
 def find_sweet_spots(curve: Curve, found: StepsFound, pieces: Pieces | None = None) -> tuple[SweetSpot, ...]:
@@ -66,7 +69,7 @@ def find_sweet_spots(curve: Curve, found: StepsFound, pieces: Pieces | None = No
     """
     if not curve.points:
         return ()
-    level = _levels(curve, pieces or pieces_of(curve))
+    level = levels_of(curve, pieces or pieces_of(curve))
     kinds = _edges(found) | {curve.points[index].tokens: SweetSpotKind.DIP for index in np.flatnonzero(level.dips)}
     last = len(curve.points) - 1
     kept = [(last, SweetSpotKind.FULL)]
@@ -82,40 +85,28 @@ def find_sweet_spots(curve: Curve, found: StepsFound, pieces: Pieces | None = No
         fastest = level.latency_ns[index]
         kind = kinds.get(curve.points[index].tokens, SweetSpotKind.SLOPE)
         above, kind_above = kept[-1]
-        clear = level.clearly_faster(index, above)
+        clear = _clearly_faster(level, index, above)
         if not clear and kind is SweetSpotKind.SLOPE:
             continue
         if not clear and kind_above is SweetSpotKind.SLOPE:
             kept.pop()
         kept.append((index, kind))
-    return _described(curve, kept)
+    return _described(curve, level, kept)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Levels:
-    """The latency that each point is taken to have, its standard error, and which points are dips; ns."""
-
-    latency_ns: Floats
-    error_ns: Floats
-    dips: np.typing.NDArray[np.bool_]
-
-    def clearly_faster(self, index: int, above: int) -> bool:
-        """Whether the point at ``index`` is clearly and worthwhile faster than the one at ``above``."""
-        saved = self.latency_ns[above] - self.latency_ns[index]
-        joint = float(np.hypot(self.error_ns[index], self.error_ns[above]))
-        return bool(saved > max(CLEARLY * joint, self.latency_ns[above] * WORTH_PERCENT / 100))
+def _clearly_faster(level: Levels, index: int, above: int) -> bool:
+    """Whether the point at ``index`` is clearly and worthwhile faster than the one at ``above``."""
+    saved_ns, error_ns = level.gain(index, above)
+    return saved_ns > max(CLEARLY * error_ns, float(level.latency_ns[above]) * WORTH_PERCENT / 100)
 
 
-def _levels(curve: Curve, pieces: Pieces) -> _Levels:
-    measured = np.array([point.latency_ns for point in curve.points])
-    error_ns = np.array([point.standard_error_ns for point in curve.points])
-    off = measured - pieces.fitted_ns
-    believed = np.abs(off) > BELIEVED_ERRORS * error_ns * np.sqrt(pieces.dispersion)
-    return _Levels(
-        latency_ns=np.where(believed, measured, pieces.fitted_ns),
-        error_ns=np.where(believed, error_ns, pieces.fitted_error_ns),
-        dips=believed & (off < 0),
-    )
+def _certainty(level: Levels, index: int) -> float:
+    """The probability that the fastest larger count is slower than the point at ``index``."""
+    if index + 1 == len(level.latency_ns):
+        return 1.0
+    fastest = index + 1 + int(np.argmin(level.latency_ns[index + 1 :]))
+    saved_ns, error_ns = level.gain(index, fastest)
+    return 0.5 * math.erfc(-saved_ns / error_ns / math.sqrt(2))
 
 
 def _edges(found: StepsFound) -> dict[int, SweetSpotKind]:
@@ -127,22 +118,30 @@ def _edges(found: StepsFound) -> dict[int, SweetSpotKind]:
     }
 
 
-def _described(curve: Curve, kept: list[tuple[int, SweetSpotKind]]) -> tuple[SweetSpot, ...]:
-    full_ns = curve.points[kept[0][0]].latency_ns
+def _described(curve: Curve, level: Levels, kept: list[tuple[int, SweetSpotKind]]) -> tuple[SweetSpot, ...]:
+    full = curve.points[kept[0][0]]
     larger: list[int | None] = [None, *(curve.points[index].tokens for index, _ in kept[:-1])]
     spots = [
-        _spot(curve.points[index], kind, full_ns, above) for (index, kind), above in zip(kept, larger, strict=True)
+        _spot(curve.points[index], full, kind, next_tokens=above, certainty=_certainty(level, index))
+        for (index, kind), above in zip(kept, larger, strict=True)
     ]
     return tuple(reversed(spots))
 
 
-def _spot(point: Point, kind: SweetSpotKind, full_ns: float, above: int | None) -> SweetSpot:
+def _spot(point: Point, full: Point, kind: SweetSpotKind, *, next_tokens: int | None, certainty: float) -> SweetSpot:
+    share = point.latency_ns / full.latency_ns
+    relative = math.hypot(point.standard_error_ns / point.latency_ns, full.standard_error_ns / full.latency_ns)
+    reach = 0.0 if point is full else 100 * WIDTH_95 * share * relative
+    saves = 100 * (1 - share)
     return SweetSpot(
         tokens=point.tokens,
         kind=kind,
         latency_ns=point.latency_ns,
         low_ns=point.low_ns,
         high_ns=point.high_ns,
-        saves_percent=100 * (1 - point.latency_ns / full_ns),
-        next_tokens=above,
+        saves_percent=saves,
+        next_tokens=next_tokens,
+        saves_low_percent=saves - reach,
+        saves_high_percent=saves + reach,
+        certainty=certainty,
     )

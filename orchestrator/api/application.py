@@ -12,7 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.wire.protocol import PROTOCOL_HEADER, PROTOCOL_VERSION
-from orchestrator.api import device_routes, health_routes, openapi, people_routes, problems
+from orchestrator.api import curve_routes, device_routes, fleet_routes, health_routes, openapi, problems, sweep_routes
 from orchestrator.wiring import Orchestrator
 
 
@@ -35,7 +35,7 @@ def create_application(make_orchestrator: Callable[[], Orchestrator]) -> FastAPI
     )
     app.add_middleware(ProtocolHeader)
     problems.install(app)
-    for routes in (health_routes, device_routes, people_routes):
+    for routes in (health_routes, device_routes, fleet_routes, sweep_routes, curve_routes):
         app.include_router(routes.router)
     _describe(app)
     return app

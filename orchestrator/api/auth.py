@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from agent.wire.protocol import PROTOCOL_HEADER, protocol_complaint
 from orchestrator.errors import NotAllowed, NotSignedIn, ProtocolMismatch
 from orchestrator.roles import Principal, Role
-from orchestrator.storage import devices
+from orchestrator.storage import keys
 from orchestrator.wiring import Orchestrator
 
 
@@ -56,7 +56,7 @@ def allowed(*roles: Role) -> Callable[[Request, Orchestrator], Caller]:
         if scheme.lower() != "bearer" or not secret:
             raise NotSignedIn("This needs a key.", "Send the header Authorization: Bearer KEY.")
         with serving.database.read() as session:
-            key_id, principal = devices.holder_of(session, secret.strip(), now_ms=serving.clock.epoch_ms())
+            key_id, principal = keys.holder_of(session, secret.strip(), now_ms=serving.clock.epoch_ms())
         if principal.role not in roles:
             raise NotAllowed(
                 f"A key of a {principal.role.value} may not do that.",

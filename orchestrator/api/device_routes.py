@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from fastapi import APIRouter, Depends
-from fastapi import Path as PathParameter
 from fastapi.responses import Response
 
 from agent.wire.enrolment import DeviceDescription, Enrolled, EnrolRequest
-from agent.wire.fields import INT64_MAX
 from agent.wire.jobs import (
     Done,
     EndReport,
@@ -22,13 +18,11 @@ from agent.wire.jobs import (
 )
 from agent.wire.readings import Accepted, Batch
 from orchestrator.api.auth import AsDevice, Serving, same_protocol
-from orchestrator.api.messages import Body, answer, message
+from orchestrator.api.messages import Body, Number, answer, message
 from orchestrator.api.openapi import described
-from orchestrator.storage import devices
+from orchestrator.storage import devices, enrolment
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(same_protocol)], tags=["devices"])
-
-Number = Annotated[int, PathParameter(ge=1, le=INT64_MAX)]
 
 
 @router.post("/enrol", **described(EnrolRequest, Enrolled))
@@ -36,7 +30,7 @@ def enrol(body: Body, serving: Serving) -> Response:
     """Join the fleet with a join code; the same request again gets the same answer."""
     request = message(EnrolRequest, body)
     with serving.database.write() as session:
-        device = devices.enrol(session, request, now_ms=serving.clock.epoch_ms())
+        device = enrolment.enrol(session, request, now_ms=serving.clock.epoch_ms())
     return answer(Enrolled(device_id=device.id, name=device.name))
 
 

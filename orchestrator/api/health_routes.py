@@ -9,7 +9,6 @@ from agent.wire.jobs import Done
 from orchestrator.api.auth import Serving
 from orchestrator.api.messages import answer
 from orchestrator.api.openapi import described
-from orchestrator.storage import schema
 
 router = APIRouter(tags=["health"])
 
@@ -22,6 +21,6 @@ def alive() -> Response:
 
 @router.get("/readyz", **described(None, Done))
 def ready(serving: Serving) -> Response:
-    """The database answers and has this version's schema."""
-    schema.check(serving.database)
+    """The database answers, has this version's schema, and is this orchestrator's to write."""
+    serving.check_ready()
     return answer(Done())

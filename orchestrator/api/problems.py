@@ -25,10 +25,12 @@ STATUS: dict[type[StepfarmError], tuple[int, str]] = {
     errors.NotFound: (404, "not-found"),
     errors.Conflict: (409, "conflict"),
     errors.LeaseLost: (409, "lease-lost"),
+    errors.AgentDoubled: (409, "agent-doubled"),
     errors.ProtocolMismatch: (426, "protocol-mismatch"),
     errors.BodyRefused: (415, "body-refused"),
     errors.BodyTooLarge: (413, "body-too-large"),
     errors.DatabaseAway: (503, "database-away"),
+    errors.DatabaseTaken: (503, "database-taken"),
     errors.SchemaMismatch: (503, "schema-mismatch"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,6 +10,8 @@ from ray import serve
 
 from agent.config import Settings
 from orchestrator.cluster.analysing import analyse_on_ray
+
+log = logging.getLogger(__name__)
 
 MAX_ONGOING_REQUESTS = 256
 """Serve's own default is 5."""
@@ -18,12 +21,16 @@ def deployment(settings: Settings) -> Any:
     """One replica of the API: on SQLite one process writes, and one is enough for thousands of devices."""
 
     def application() -> FastAPI:
-        from orchestrator.api.application import create_application
         from orchestrator.logs import log_to
-        from orchestrator.wiring import Orchestrator
 
         # Ray's own logs lie in a scratch directory that goes with the cluster.
         log_to(settings.orchestrator_home)
+        try:
+            from orchestrator.api.application import create_application
+            from orchestrator.wiring import Orchestrator
+        except Exception:
+            log.exception("the API cannot be loaded")
+            raise
         return create_application(lambda: Orchestrator(settings, analyse_on_ray))
 
     hosted = serve.ingress(application)()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import importlib
 import logging
 import os
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -15,11 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from agent.config import Settings
+from agent.signals import STOPPING
 from orchestrator.cluster import loopback
 from orchestrator.errors import StartFailed
+from orchestrator.leftovers import SCRATCH_PREFIX, note_folder
+from orchestrator.logs import FILE_NAME as LOG
 
 APPLICATION = "stepfarm"
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+LONGEST_PARENT = 14
+SHORT_PARENT = "/tmp"  # noqa: S108  # in it, mkdtemp makes a directory that is its owner's alone
 
 
 @contextlib.contextmanager
@@ -29,15 +37,31 @@ def serving(settings: Settings) -> Iterator[None]:
     Raises:
         StartFailed: Ray or the application did not come up.
     """
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    scratch = Path(tempfile.mkdtemp(prefix="stepfarm-ray-"))  # Ray's sockets need a short path
+    _load(settings)
+    handlers = {number: signal.getsignal(number) for number in STOPPING}
+    with _scratch(settings) as scratch, _ray(scratch):
+        _take_back_signals(handlers)
+        _serve(settings)
+        _take_back_signals(handlers)
+        yield
+
+
+@contextlib.contextmanager
+def _scratch(settings: Settings) -> Iterator[Path]:
+    """A directory for Ray's sockets and logs, out of reach of other users: Ray lets everybody into its own."""
+    # A short path: the name of a socket has room for 107 bytes on Linux (unix(7)), 103 on macOS, and of these Ray
+    # takes 64, the names below 24. A user's own directory for such things can be too long, as macOS has it.
+    usual = Path(tempfile.gettempdir())
+    parent = Path(
+        tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=usual if len(str(usual)) <= LONGEST_PARENT else SHORT_PARENT)
+    )
     try:
-        with _ray(settings, scratch):
-            _serve(settings)
-            _take_back_signals(handlers)
-            yield
+        note_folder(settings.orchestrator_home, parent)
+        scratch = parent / "r"
+        scratch.mkdir(mode=0o700)
+        yield scratch
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(parent, ignore_errors=True)
 
 
 def _take_back_signals(handlers: dict[signal.Signals, Any]) -> None:
@@ -47,16 +71,29 @@ def _take_back_signals(handlers: dict[signal.Signals, Any]) -> None:
             signal.signal(number, handler)
 
 
-@contextlib.contextmanager
-def _ray(settings: Settings, scratch: Path) -> Iterator[None]:
-    own_cluster = "RAY_ADDRESS" not in os.environ
-    if own_cluster:
+def _load(settings: Settings) -> None:
+    """Set what Ray reads when it is imported, and import it."""
+    if _own_cluster():
         os.environ.update(loopback.ENVIRONMENT)
         _keep_token(settings)
+    try:
+        importlib.import_module("ray.serve")
+    except BaseException:
+        # Interrupted in mid-import, Ray would fail at exit, with a traceback, over what it has not loaded.
+        atexit.unregister(getattr(sys.modules.get("ray._private.worker"), "shutdown", _load))
+        raise
+
+
+def _own_cluster() -> bool:
+    return "RAY_ADDRESS" not in os.environ
+
+
+@contextlib.contextmanager
+def _ray(scratch: Path) -> Iterator[None]:
     import ray
 
     options: dict[str, Any] = {}
-    if own_cluster:
+    if _own_cluster():
         # Without address="local" Ray joins whatever cluster it finds on this machine.
         options = {
             "runtime_env": {"worker_process_setup_hook": loopback.HOOK},
@@ -67,8 +104,11 @@ def _ray(settings: Settings, scratch: Path) -> Iterator[None]:
         }
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, namespace=APPLICATION, **options)
-    except (RuntimeError, ConnectionError, ValueError, OSError) as error:
-        raise StartFailed(f"Ray did not start: {error}.", "See docs/operating.md, Ray.") from None
+    except Exception as error:  # noqa: BLE001  # Ray raises bare ones, at a time-out of its own for example
+        raise StartFailed(
+            f"Ray did not start: {str(error).rstrip('.')}.",
+            "Is the machine busy with other things? --without-ray does without it; docs/operating.md, Ray, says more.",
+        ) from None
     try:
         yield
     finally:
@@ -96,5 +136,8 @@ def _serve(settings: Settings) -> None:
     try:
         serve.start(http_options={"host": "127.0.0.1", "port": settings.port}, logging_config={"log_level": "ERROR"})
         serve.run(deployment(settings), name=APPLICATION, route_prefix="/")
-    except (RuntimeError, ValueError, OSError) as error:
-        raise StartFailed(f"The API did not start under Ray Serve: {error}.", "See docs/operating.md, Ray.") from None
+    except Exception as error:  # noqa: BLE001  # as above
+        raise StartFailed(
+            f"The API did not start under Ray Serve: {str(error).rstrip('.')}.",
+            f"See {settings.orchestrator_home / LOG}, and docs/operating.md, Ray.",
+        ) from None

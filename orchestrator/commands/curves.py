@@ -6,13 +6,14 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from agent.config import Settings
+from orchestrator.commands import exporting, importing
 from orchestrator.commands.output import print_json, print_table, shows_unicode, take_json, when
 from orchestrator.commands.workloads import title_of
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-    from orchestrator.views import CurveView
+    from orchestrator.views import CurveSummary, CurveView
 
 
 def add(commands: _SubParsersAction[Any]) -> None:
@@ -21,6 +22,9 @@ def add(commands: _SubParsersAction[Any]) -> None:
     subcommands = command.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     command = subcommands.add_parser("list", help="the curves, newest first")
+    command.add_argument("--device", metavar="NAME", help="of this device alone")
+    command.add_argument("--model", metavar="MODEL", help="of this model alone")
+    command.add_argument("--without-simulated", action="store_true", help="leave out those of simulated devices")
     take_json(command)
     command.set_defaults(run=_list)
 
@@ -29,14 +33,19 @@ def add(commands: _SubParsersAction[Any]) -> None:
     take_json(command)
     command.set_defaults(run=_show)
 
+    exporting.add(subcommands)
+    importing.add(subcommands)
+
 
 def _list(options: argparse.Namespace, _settings: Settings) -> int:
     from orchestrator.client import Client
 
-    curves = Client().curves()
+    simulated = False if options.without_simulated else None
+    curves = Client().curves(device=options.device, model=options.model, simulated=simulated)
     if options.json:
         print_json(curves)
         return 0
+    filtered = options.device or options.model or options.without_simulated
     print_table(
         (
             (
@@ -45,14 +54,16 @@ def _list(options: argparse.Namespace, _settings: Settings) -> int:
                 one.device_kind.value,
                 one.model,
                 one.workload.batch_size,
-                one.job_state.value,
+                "imported" if one.imported else one.job_state.value,
                 f"{one.accepted} of {one.readings}",
                 when(one.created_ms),
             )
             for one in curves
         ),
         ("id", "device", "kind", "model", "batch", "job", "readings accepted", "begun"),
-        empty="No curves yet. Queue a sweep: stepfarm sweep create MODEL --device NAME",
+        empty="No curve is of that. See all: stepfarm curves list"
+        if filtered
+        else "No curves yet. Queue a sweep: stepfarm sweep create MODEL --device NAME",
     )
     return 0
 
@@ -72,6 +83,13 @@ def report(view: CurveView) -> str:
     """The curve in words and tables."""
     from orchestrator.report import curve_table
 
-    summary = view.summary
-    device = f"{summary.device} ({summary.device_kind.value})"
-    return curve_table(view.analysis, title=title_of(summary.model, summary.workload, device), unicode=shows_unicode())
+    table = curve_table(view.analysis, title=title_of_curve(view.summary), unicode=shows_unicode())
+    if view.summary.imported_ms is None:
+        return table
+    return f"{table}\n\nImported {when(view.summary.imported_ms)} from: {view.summary.source}"
+
+
+def title_of_curve(summary: CurveSummary) -> str:
+    """What the curve is of, in one line, with the kind of the device and whether it was imported."""
+    marks = [summary.device_kind.value, *(["imported"] if summary.imported else [])]
+    return title_of(summary.model, summary.workload, f"{summary.device} ({', '.join(marks)})")

@@ -37,9 +37,10 @@ def _upgrade(_options: argparse.Namespace, settings: Settings) -> int:
 def _check(_options: argparse.Namespace, settings: Settings) -> int:
     need("sqlalchemy", "orchestrator")
     from orchestrator.storage import schema
-    from orchestrator.wiring import existing_database
+    from orchestrator.storage.database import Database
+    from orchestrator.wiring import database_url
 
-    database = existing_database(settings)
+    database = Database(database_url(settings))
     try:
         schema.check(database)
     finally:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.config import Settings
 from agent.errors import StepfarmError
+from orchestrator.commands.files import STANDARD, print_pieces, write_whole
 from orchestrator.commands.output import need, shows_unicode
 
 if TYPE_CHECKING:
@@ -24,12 +24,15 @@ def add(commands: _SubParsersAction[Any]) -> None:
     command = commands.add_parser("measure", help="measure a model on this machine alone: curve, steps, sweet spots")
     command.add_argument("model", metavar="MODEL", help="name of a timm model, such as deit_tiny_patch16_224")
     command.add_argument(
-        "--json", type=Path, metavar="FILE", help="write readings and analysis as JSON (- for the screen)"
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write readings and analysis as stepfarm curves import takes them (- for the screen)",
     )
     command.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the curve")
     from orchestrator.commands.workloads import take_plan, take_workloads
 
-    take_workloads(command)
+    take_workloads(command, several=False)
     take_plan(command)
     command.set_defaults(run=_measure)
 
@@ -39,12 +42,10 @@ def _measure(options: argparse.Namespace, _settings: Settings) -> int:
 
     for module in ("numpy", "torch", "timm"):
         need(module, "torch")
-    wanted = workloads(options)
-    if len(wanted) > 1:
-        raise StepfarmError("One curve has one batch size.", "Run the command once for each, or queue a sweep.")
+    (workload,) = workloads(options)
     for path in (options.json, options.plot):
         _refuse_unwritable(path)
-    measurement = _with_progress(options.model, wanted[0], plan(options))
+    measurement = _with_progress(options.model, workload, plan(options))
     _show(measurement, options)
     return 0
 
@@ -66,7 +67,7 @@ def _with_progress(model: str, workload: Workload, plan: Any) -> Measurement:
 
 def _refuse_unwritable(path: Path | None) -> None:
     # Before measuring: minutes of measurements must not end in a typing error.
-    if path is None or str(path) == "-":
+    if path is None or str(path) == STANDARD:
         return
     try:
         there = path.exists()
@@ -75,33 +76,28 @@ def _refuse_unwritable(path: Path | None) -> None:
         if not there:
             path.unlink()
     except OSError as error:
-        raise _cannot_write(path, error) from None
-
-
-def _cannot_write(path: Path, error: OSError) -> StepfarmError:
-    return StepfarmError(f"{path} cannot be written: {error.strerror}.", "Choose another file.")
+        raise StepfarmError(f"{path} cannot be written: {error.strerror}.", "Choose another file.") from None
 
 
 def _show(measurement: Measurement, options: argparse.Namespace) -> None:
-    from agent.wire.codec import to_plain
     from orchestrator.commands.workloads import title_of
     from orchestrator.report import curve_table
 
     title = title_of(measurement.model, measurement.workload, platform.node() or "this machine")
-    if options.json is not None and str(options.json) == "-":
-        print(json.dumps(to_plain(measurement), indent=1, allow_nan=False))
-    else:
+    on_screen = options.json is not None and str(options.json) == STANDARD
+    if not on_screen:
         print(curve_table(measurement.analysis, title=title, unicode=shows_unicode()))
-        if options.json is not None:
-            _write_json(options.json, json.dumps(to_plain(measurement), indent=1, allow_nan=False))
+    if options.json is not None:
+        text = _as_json(measurement)
+        print_pieces([text]) if on_screen else write_whole(options.json, text.encode())
     if options.plot is not None:
         from orchestrator.picture import draw
 
         draw(measurement.analysis, title, options.plot)
 
 
-def _write_json(path: Path, content: str) -> None:
-    try:
-        path.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise _cannot_write(path, error) from None
+def _as_json(measurement: Measurement) -> str:
+    from agent.cli import default_name
+    from orchestrator.curves.file import write
+
+    return write(measurement.curve_file(default_name()))

@@ -7,21 +7,26 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar
 
-from agent.wire.jobs import DataType, Runtime, Workload
+from agent.wire.jobs import DataType, Processor, Runtime, Workload
 from orchestrator.analysis.planning import Plan
+from orchestrator.commands.output import counted
 
 E = TypeVar("E", bound=Enum)
 
 
-def take_workloads(command: argparse.ArgumentParser) -> None:
-    """Let ``command`` take batch sizes and the rest of the workload."""
-    command.add_argument("--batch", type=int, nargs="+", default=[1], metavar="N", help="batch sizes (default: 1)")
+def take_workloads(command: argparse.ArgumentParser, *, several: bool = True) -> None:
+    """Let ``command`` take batch sizes, or one where not ``several`` are meant, and the rest of the workload."""
+    words = f"batch size{'s' if several else ''} (default: 1)"
+    command.add_argument("--batch", type=int, nargs="+" if several else 1, default=[1], metavar="N", help=words)
     command.add_argument("--image-size", type=int, metavar="PIXELS", help="height and width (default: the model's own)")
     command.add_argument(
         "--data-type", type=_one_of(DataType), default=DataType.FLOAT32, help=_choices(DataType), metavar="TYPE"
     )
     command.add_argument(
         "--runtime", type=_one_of(Runtime), default=Runtime.EAGER, help=_choices(Runtime), metavar="RUNTIME"
+    )
+    command.add_argument(
+        "--processor", type=_one_of(Processor), default=Processor.CPU, help=_choices(Processor), metavar="PROCESSOR"
     )
     command.add_argument("--threads", type=int, metavar="N", help="threads (default: all cores that it may use)")
 
@@ -34,6 +39,7 @@ def workloads(options: argparse.Namespace) -> list[Workload]:
             image_size=options.image_size,
             data_type=options.data_type,
             runtime=options.runtime,
+            processor=options.processor,
             threads=options.threads,
         )
         for batch in options.batch
@@ -79,9 +85,29 @@ def _choices(kind: type[Enum]) -> str:
 
 def title_of(model: str, workload: Workload, device: str) -> str:
     """What a curve is of, in one line."""
-    parts = [model, f"batch {workload.batch_size}", workload.data_type.value, workload.runtime.value]
+    batch, *rest = _in_parts(workload)
+    always = [workload.data_type.value, workload.runtime.value]
+    parts = [model, batch, *always, *(part for part in rest if part not in always)]
+    return f"{', '.join(parts)} on {device}"
+
+
+def in_short(workload: Workload) -> str:
+    """The workload as far as it is not the usual: what a job is told from its neighbours by."""
+    return ", ".join(_in_parts(workload))
+
+
+def _in_parts(workload: Workload) -> list[str]:
+    usual = Workload()
+    parts = [f"batch {workload.batch_size}"]
+    for chosen, normal in (
+        (workload.data_type, usual.data_type),
+        (workload.runtime, usual.runtime),
+        (workload.processor, usual.processor),
+    ):
+        if chosen is not normal:
+            parts.append(chosen.value)
     if workload.image_size is not None:
         parts.append(f"{workload.image_size} px")
     if workload.threads is not None:
-        parts.append(f"{workload.threads} thread{'s' if workload.threads > 1 else ''}")
-    return f"{', '.join(parts)} on {device}"
+        parts.append(counted(workload.threads, "thread"))
+    return parts

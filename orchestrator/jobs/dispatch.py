@@ -22,7 +22,7 @@ from agent.wire.jobs import (
 from agent.wire.jobs import Round as RoundRequested
 from agent.wire.readings import Batch
 from orchestrator.analysis.planning import next_round
-from orchestrator.errors import BadRequest, Conflict
+from orchestrator.errors import AgentDoubled, BadRequest, Conflict
 from orchestrator.jobs.states import AttemptEnding
 from orchestrator.storage import curves, devices, jobs
 from orchestrator.storage.database import Database
@@ -53,17 +53,31 @@ class Dispatch:
         self._job_ended = job_ended
 
     def lease(self, device_id: int, request: LeaseRequest) -> LeaseAnswer:
-        """A job for the device, or when to ask again."""
+        """A job for the device, or when to ask again.
+
+        Raises:
+            AgentDoubled: a newer start of an agent works with this identity; it keeps what it has leased.
+        """
         now_ms = self._clock.epoch_ms()
+        leased = None
         with self._database.write() as session:
             devices.seen(session, device_id, now_ms=now_ms)
-            leased = jobs.lease(
-                session,
-                device_id=device_id,
-                claim=request.claim,
-                now_ms=now_ms,
-                lease_ms=int(LEASE_S * 1_000),
-                rng=self._rng,
+            newest = devices.note_run(session, device_id, request.run, now_ms=now_ms)
+            if newest:
+                leased = jobs.lease(
+                    session,
+                    device_id=device_id,
+                    claim=request.claim,
+                    now_ms=now_ms,
+                    lease_ms=int(LEASE_S * 1_000),
+                    rng=self._rng,
+                )
+        if not newest:
+            # Outside of the transaction, which keeps what was noted of it.
+            raise AgentDoubled(
+                "Another agent with the identity of this device was started later, and works in its place.",
+                "Stop one of the two. Where the state directory or memory card was copied, let one of them forget "
+                "(stepfarm-agent unenroll --force) and enrol it anew.",
             )
         if leased is None:
             return LeaseAnswer(lease=None, retry_after_s=RETRY_S)
@@ -117,7 +131,7 @@ class Dispatch:
         now_ms = self._clock.epoch_ms()
         with self._database.write() as session:
             job = jobs.own_job(session, device_id=device_id, job_id=job_id)
-            if jobs.ending_of(session, job, request.fence) is AttemptEnding.DONE:
+            if jobs.measured_out(session, job, request.fence):
                 return RoundAnswer(round=None, passes_done=0)  # said before, and the answer was lost
             jobs.refuse_lost(job, request.fence)
             curve = jobs.note_facts(session, job, request.facts, now_ms=now_ms)
@@ -135,7 +149,7 @@ class Dispatch:
                 curves.analysable(session, curve, curves.passes_of(session, curve)),
             )
             if following is None:
-                jobs.finish(session, job, now_ms=now_ms)
+                jobs.conclude(session, job, curve, now_ms=now_ms, rng=self._rng)
             else:
                 jobs.add_round(session, job, following, now_ms=now_ms)
         if following is None:

@@ -20,6 +20,8 @@ PERMANENT = frozenset(
         FailureReason.MODEL_UNSUPPORTED,
         FailureReason.WORKLOAD_UNSUPPORTED,
         FailureReason.RUNTIME_MISSING,
+        # The rounds that repair have asked again and again already.
+        FailureReason.ALL_REJECTED,
     }
 )
 """Failures that the same device would meet again."""
@@ -53,6 +55,16 @@ def expired() -> Failure:
         reason=FailureReason.TIMED_OUT,
         message="The device stopped answering while it held the job.",
         advice="Is the device switched on and online? See `stepfarm-agent doctor` on it.",
+    )
+
+
+def without_a_reading(readings: int) -> Failure:
+    """The failure of an attempt at whose end none of ``readings`` was accepted: nothing can be said of such a job."""
+    message = f"Not one of {readings} readings was accepted: something else was at work on the device all the time."
+    return Failure(
+        reason=FailureReason.ALL_REJECTED,
+        message=message if readings else "The device handed in no reading at all.",
+        advice="Stop what else runs on the device, or ask for fewer threads, one best; then: stepfarm sweep retry ID",
     )
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from agent.wire.codec import from_plain, to_plain
-from agent.wire.conditions import Doubt
+from agent.wire.conditions import Conditions, Doubt
 from agent.wire.jobs import Round as RoundRequested
 from agent.wire.readings import Batch
 from orchestrator.analysis.analyse import METHOD, METHOD_VERSION, Analysis
@@ -16,6 +16,7 @@ from orchestrator.analysis.passes import PassReadings
 from orchestrator.curves import blob
 from orchestrator.curves.blob import StoredPass
 from orchestrator.errors import BadRequest, Conflict, NotFound
+from orchestrator.storage.imports import Imported, PassNotes
 from orchestrator.storage.tables import AnalysisResult, Attempt, Curve, Job, Pass, ReadingBatch, Round
 
 BUG = "This is a bug of the agent: please report it."
@@ -117,13 +118,31 @@ def sealed_passes(curve: Curve) -> list[StoredPass]:
     return [] if curve.blob is None else blob.unpack(curve.blob)
 
 
+def notes_of(session: Session, curve: Curve) -> dict[tuple[int, int, int], PassNotes]:
+    """What was noted of each pass of ``curve`` beside its readings, by round, attempt and number."""
+    if curve.imported is not None:
+        notes = from_plain(Imported, curve.imported).passes
+    else:
+        notes = tuple(_notes(row) for row in session.scalars(sa.select(Pass).where(Pass.job_id == curve.job_id)))
+    return {(one.round, one.fence, one.number): one for one in notes}
+
+
+def _notes(row: Pass) -> PassNotes:
+    return PassNotes(
+        fence=row.fence,
+        round=row.round,
+        number=row.number,
+        started_ms=row.started_ms,
+        before=from_plain(Conditions, row.conditions_before),
+        after=from_plain(Conditions, row.conditions_after),
+        doubts=tuple(from_plain(Doubt, doubt) for doubt in row.doubts),
+    )
+
+
 def analysable(session: Session, curve: Curve, passes: Sequence[StoredPass]) -> list[PassReadings]:
     """``passes`` of ``curve`` as the analysis takes them, with the doubts that the device noted."""
-    doubts = {
-        (one.round, one.fence, one.number): tuple(from_plain(Doubt, doubt) for doubt in one.doubts)
-        for one in session.scalars(sa.select(Pass).where(Pass.job_id == curve.job_id))
-    }
-    return [one.for_analysis(doubts[one.round, one.fence, one.number]) for one in passes]
+    notes = notes_of(session, curve)
+    return [one.for_analysis(notes[one.round, one.fence, one.number].doubts) for one in passes]
 
 
 def seal(session: Session, curve: Curve, *, now_ms: int) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from agent.errors import ConfigError
 from orchestrator.errors import DatabaseAway
+from orchestrator.storage.address import parsed
+from orchestrator.storage.sqlite_file import WRITES, SqliteFile
+from orchestrator.storage.troubles import in_words
 
-SQLITE_BUSY_S = 30
-WRITES = "stepfarm_writes"
+KEEP_ALIVE = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+"""libpq's defaults wait for minutes and hours; what the URL says goes before these."""
 
 
 class Database:
@@ -28,19 +30,23 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = _checked(url)
+        self.url = parsed(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.connect_args: dict[str, Any] = {} if self.is_sqlite else _connect_args(self.url)
+        self._file = SqliteFile(Path(str(self.url.database))) if self.is_sqlite else None
         # An error that is logged shows no parameters: names of devices and hashes of secrets are among them.
-        if self.is_sqlite:
-            self.engine = sa.create_engine(self.url, connect_args={"timeout": SQLITE_BUSY_S}, hide_parameters=True)
+        if self._file is not None:
+            self.engine = sa.create_engine(self.url, creator=self._file.connect, hide_parameters=True)
+            sa.event.listen(self.engine, "connect", self._file.prepare)
+            sa.event.listen(self.engine, "begin", self._file.begin)
         else:
-            self.engine = sa.create_engine(self.url, pool_pre_ping=True, hide_parameters=True)
-        self._writer: contextlib.AbstractContextManager[Any] = (
+            self.engine = sa.create_engine(
+                self.url, connect_args=self.connect_args, pool_pre_ping=True, hide_parameters=True
+            )
+        self._queue: contextlib.AbstractContextManager[Any] = (
             threading.RLock() if self.is_sqlite else contextlib.nullcontext()
         )
-        if self.is_sqlite:
-            sa.event.listen(self.engine, "connect", _prepare_sqlite)
-            sa.event.listen(self.engine, "begin", _begin_sqlite)
+        self._before_writing: Callable[[], None] = lambda: None
         # SQLite's readers see one state anyway, PostgreSQL's one a statement unless they ask.
         self._reading_engine = (
             self.engine
@@ -52,63 +58,55 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one state of the database and changes nothing."""
-        with _translated(), Session(self._reading_engine, expire_on_commit=False) as session:
+        with translated(self.url), Session(self._reading_engine, expire_on_commit=False) as session:
             yield session
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction: all of it is committed when the block ends, none of it when the block raises."""
-        with _translated(), self._writer, self._write_session() as session, session.begin():
+        self._before_writing()
+        with translated(self.url), self._queue, self._write_session() as session, session.begin():
             yield session
 
     def _write_session(self) -> Session:
         return Session(self.writing_engine, expire_on_commit=False)
+
+    def guard_writes(self, confirm: Callable[[], None]) -> None:
+        """Call ``confirm`` before every transaction that writes; what it raises keeps it from beginning."""
+        self._before_writing = confirm
+
+    def make_file(self) -> None:
+        """Make the file of an SQLite database, empty and for its owner alone, if it is not there.
+
+        Raises:
+            DatabaseAway: it cannot be made.
+        """
+        if self._file is not None:
+            self._file.make()
 
     def close(self) -> None:
         """Let go of every connection."""
         self.engine.dispose()
 
 
-def _checked(url: str) -> sa.URL:
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        parsed = None
-    known = parsed is not None and parsed.drivername in ("sqlite", "postgresql", "postgresql+psycopg")
-    if parsed is None or not known or parsed.database in (None, "", ":memory:"):
-        raise ConfigError(
-            "The database URL is none that Stepfarm knows.",
-            "It is postgresql://USER:PASSWORD@HOST/NAME, or sqlite:///FILE; set STEPFARM_DATABASE_URL.",
-        )
-    if parsed.get_backend_name() == "postgresql" and importlib.util.find_spec("psycopg") is None:
-        raise ConfigError("PostgreSQL needs psycopg, which is not installed.", "pip install 'stepfarm[postgres]'")
-    return parsed
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # Transactions are begun by _begin_sqlite: the driver would begin them late, and not at all around DDL.
-    connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    # A deferred transaction that turns to writing fails at once where another has written meanwhile.
-    writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _connect_args(url: sa.URL) -> dict[str, Any]:
+    return {name: value for name, value in KEEP_ALIVE.items() if name not in url.query}
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def translated(url: sa.URL) -> Iterator[None]:
+    """Where the database ``url`` cannot work, raise what a person can read.
+
+    Raises:
+        DatabaseAway: it does not answer, or is in no state to.
+        ConfigError: the URL asks for what it does not have.
+    """
     try:
         yield
     except sa.exc.TimeoutError as error:
         raise DatabaseAway("The database has no connection free.", "Try again shortly.") from error
     except DBAPIError as error:
-        if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
-            # The driver's message can hold the URL with its password.
-            raise DatabaseAway(
-                f"The database does not answer ({type(error.orig).__name__})",
-                "Nothing is lost; try again when it is back. Is STEPFARM_DATABASE_URL right?",
-            ) from error
-        raise
+        told = in_words(error, url)
+        if told is None:
+            raise
+        raise told from error

@@ -1,99 +1,22 @@
-"""The store of devices, join codes and keys. Of every secret only the SHA-256 is kept."""
+"""The store of devices: what they say of themselves, what people say of them, and who is shut out."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from agent.wire.codec import to_plain
-from agent.wire.enrolment import DeviceDescription, EnrolRequest
-from orchestrator.errors import CodeRefused, Conflict, NotFound, NotSignedIn
-from orchestrator.roles import Principal, Role
-from orchestrator.storage.tables import Device, JoinCode, Key
+from agent.wire.codec import from_plain, to_plain
+from agent.wire.enrolment import DeviceDescription
+from agent.wire.fields import DeviceName
+from orchestrator.errors import BadRequest, NotFound
+from orchestrator.jobs.matching import Candidate
+from orchestrator.jobs.runs import Run, which_run
+from orchestrator.storage import jobs
+from orchestrator.storage.tables import Device, Key
+from orchestrator.views import MOST_LABELS, Label, LabelChange
 
-JOIN_CODE_MS = 60 * 60 * 1_000
 SEEN_RESOLUTION_MS = 5_000
 """How old "last seen" may be before it is written again: not every request needs a write."""
-
-NEW_CODE = "Make a new one: stepfarm enroll-code."
-
-
-def sha256(secret: str) -> str:
-    """The hash under which a secret is kept. Secrets are random and long, so that a plain hash is enough."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def add_join_code(session: Session, code: str, *, now_ms: int) -> int:
-    """Keep a new join code; until when it is good."""
-    expires_ms = now_ms + JOIN_CODE_MS
-    session.add(JoinCode(code_sha256=sha256(code), created_ms=now_ms, expires_ms=expires_ms))
-    session.flush()
-    return expires_ms
-
-
-def enrol(session: Session, request: EnrolRequest, *, now_ms: int) -> Device:
-    """The device that ``request`` makes known; the same request again gives the same device.
-
-    Raises:
-        CodeRefused: the code is wrong, expired, or was used by another device.
-        Conflict: another device has that name, or that key.
-    """
-    code = session.scalar(sa.select(JoinCode).where(JoinCode.code_sha256 == sha256(request.code)).with_for_update())
-    if code is None:
-        raise CodeRefused("There is no such join code.", f"Check it for typing errors. {NEW_CODE}")
-    if code.used_ms is not None:
-        return _enrolled_before(session, code, request)
-    if now_ms > code.expires_ms:
-        raise CodeRefused("That join code has expired: codes are good for 60 minutes.", NEW_CODE)
-    if session.scalar(sa.select(Device.id).where(Device.name == request.name)) is not None:
-        raise _name_taken(request.name)
-    if session.scalar(sa.select(Key.id).where(Key.secret_sha256 == request.key_sha256)) is not None:
-        raise Conflict(
-            "That key belongs to a device already.", "Enrol with a new key: stepfarm-agent unenroll, then again."
-        )
-    device = Device(
-        name=request.name,
-        kind=request.description.kind.value,
-        labels={},
-        description=to_plain(request.description),
-        enrolled_ms=now_ms,
-        last_seen_ms=now_ms,
-    )
-    session.add(device)
-    try:
-        session.flush()
-    except IntegrityError:
-        raise _name_taken(request.name) from None  # just now, by another device
-    session.add(
-        Key(
-            secret_sha256=request.key_sha256,
-            role=Role.DEVICE.value,
-            label=request.name,
-            device_id=device.id,
-            created_ms=now_ms,
-        )
-    )
-    code.used_ms = now_ms
-    code.device_id = device.id
-    session.flush()
-    return device
-
-
-def _name_taken(name: str) -> Conflict:
-    return Conflict(
-        f"There is a device called {name} already.", "Choose another name with --name. The join code is still good."
-    )
-
-
-def _enrolled_before(session: Session, code: JoinCode, request: EnrolRequest) -> Device:
-    holder = session.scalar(sa.select(Key.device_id).where(Key.secret_sha256 == request.key_sha256))
-    if code.device_id is None or holder != code.device_id:
-        raise CodeRefused("That join code was used already, by another device.", NEW_CODE)
-    return session.get_one(Device, code.device_id)
 
 
 def describe(session: Session, device_id: int, description: DeviceDescription) -> None:
@@ -108,46 +31,86 @@ def seen(session: Session, device_id: int, *, now_ms: int) -> None:
         device.last_seen_ms = now_ms
 
 
-def named(session: Session, names: Sequence[str]) -> list[Device]:
-    """The devices with these names, in this order.
+def note_run(session: Session, device_id: int, run: str, *, now_ms: int) -> bool:
+    """Whether ``run`` is the newest start of an agent with this identity; one that was unknown is, from now on.
+
+    A run that speaks after a newer one has is an agent that goes on beside it: that is noted, and its wish is not
+    to be met.
+    """
+    device = session.get_one(Device, device_id, with_for_update={"key_share": True}, populate_existing=True)
+    match which_run(run, newest=device.agent_run, earlier=device.earlier_run):
+        case Run.EARLIER:
+            device.doubled_ms = now_ms
+            return False
+        case Run.NEW:
+            device.agent_run, device.earlier_run = run, device.agent_run
+    return True
+
+
+def named(session: Session, name: DeviceName, *, to_write: bool = False) -> Device:
+    """The device of that name; locked until the transaction ends where it is ``to_write``.
 
     Raises:
-        NotFound: no device has one of the names.
+        NotFound: no device has that name.
     """
-    devices = {device.name: device for device in session.scalars(sa.select(Device).where(Device.name.in_(names)))}
-    for name in names:
-        if name not in devices:
-            known = ", ".join(session.scalars(sa.select(Device.name).order_by(Device.name).limit(20)))
-            raise NotFound(f"There is no device called {name}.", f"The devices are: {known or 'none yet'}.")
-    return [devices[name] for name in names]
+    wanted = sa.select(Device).where(Device.name == name)
+    device = session.scalar(wanted.with_for_update(key_share=True) if to_write else wanted)
+    if device is None:
+        known = ", ".join(session.scalars(sa.select(Device.name).order_by(Device.name).limit(20)))
+        raise NotFound(f"There is no device called {name}.", f"The devices are: {known or 'none yet'}.")
+    return device
 
 
-def add_key(session: Session, secret: str, role: Role, label: str, *, now_ms: int) -> int:
-    """Keep the key of a person; its number."""
-    key = Key(secret_sha256=sha256(secret), role=role.value, label=label, created_ms=now_ms)
-    session.add(key)
-    session.flush()
-    return key.id
-
-
-def holder_of(session: Session, secret: str, *, now_ms: int) -> tuple[int, Principal]:
-    """The number of the key and who holds it.
-
-    Raises:
-        NotSignedIn: nobody does, or the key is expired or revoked.
-    """
-    key = session.scalar(sa.select(Key).where(Key.secret_sha256 == sha256(secret)))
-    if key is None:
-        raise NotSignedIn(
-            "That key is not known here.", "Check the key, and that the address is the right orchestrator's."
+def candidates(session: Session) -> list[Candidate]:
+    """What a sweep may choose from, by name. No device of them can be revoked before this transaction ends."""
+    rows = session.scalars(sa.select(Device).order_by(Device.name).with_for_update(read=True))
+    return [
+        Candidate(
+            id=row.id,
+            name=row.name,
+            labels=row.labels,
+            revoked=row.revoked_ms is not None,
+            cores=from_plain(DeviceDescription, row.description).cores,
         )
-    if key.revoked_ms is not None:
-        raise NotSignedIn("That key was revoked.", "Ask the operator for a new one; a device is enrolled anew.")
-    if key.expires_ms is not None and now_ms > key.expires_ms:
-        raise NotSignedIn("That key has expired.", "Ask the operator for a new one.")
-    return key.id, Principal(role=Role(key.role), label=key.label, device_id=key.device_id)
+        for row in rows
+    ]
 
 
-def is_key(session: Session, secret: str) -> bool:
-    """Whether this key is known, good or not."""
-    return session.scalar(sa.select(Key.id).where(Key.secret_sha256 == sha256(secret))) is not None
+def labels_of(device: Device) -> tuple[Label, ...]:
+    """The labels of a device, by name."""
+    return tuple(Label(name=name, value=value) for name, value in sorted(device.labels.items()))
+
+
+def label(session: Session, name: DeviceName, change: LabelChange) -> Device:
+    """Put labels on a device, in the place of those with the same names, and take others away, if they are there.
+
+    Raises:
+        NotFound: no device has that name.
+        BadRequest: that would be too many labels.
+    """
+    device = named(session, name, to_write=True)
+    kept = {name: value for name, value in device.labels.items() if name not in change.remove}
+    # A new dictionary: a change inside the old one would go unnoticed.
+    labels = {**kept, **{one.name: one.value for one in change.put}}
+    if len(labels) > MOST_LABELS:
+        raise BadRequest(f"{device.name} would have {len(labels)} labels, the most is {MOST_LABELS}.", "Remove some.")
+    device.labels = labels
+    return device
+
+
+def revoke(session: Session, name: DeviceName, *, now_ms: int) -> Device:
+    """Shut a device out: its keys are good for nothing from now on, and its jobs that have not ended are cancelled.
+
+    Its name stays taken, and what it measured stays. Twice is once.
+
+    Raises:
+        NotFound: no device has that name.
+    """
+    device = named(session, name, to_write=True)
+    if device.revoked_ms is None:
+        device.revoked_ms = now_ms
+        session.execute(
+            sa.update(Key).where(Key.device_id == device.id, Key.revoked_ms.is_(None)).values(revoked_ms=now_ms)
+        )
+        jobs.cancel_all_of(session, device.id, now_ms=now_ms)
+    return device

@@ -1,16 +1,15 @@
-"""The store of sweeps and jobs: leases, heartbeats, rounds and endings, each one transaction."""
+"""The store of jobs: leases, heartbeats, rounds and endings, each one transaction."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from agent.wire.codec import from_plain, to_plain
-from agent.wire.jobs import Failure, ModelFacts, Task, Workload
+from agent.wire.jobs import Failure, FailureReason, ModelFacts, Task, Workload
 from agent.wire.jobs import Round as RoundRequested
 from orchestrator.analysis.planning import Plan
 from orchestrator.errors import LeaseLost, NotFound
@@ -30,51 +29,12 @@ class LeasedJob:
     workload: Workload
 
 
-def create_sweep(
-    session: Session,
-    *,
-    models: Sequence[str],
-    workloads: Sequence[Workload],
-    device_ids: Sequence[int],
-    plan: Plan,
-    priority: int,
-    key_id: int,
-    now_ms: int,
-) -> int:
-    """The number of a new sweep, one queued job for each model, workload and device, in that order."""
-    sweep = Sweep(plan=to_plain(plan), priority=priority, created_by=key_id, created_ms=now_ms)
-    session.add(sweep)
-    session.flush()
-    for model in models:
-        for workload in workloads:
-            for device_id in device_ids:
-                session.add(_queued_job(sweep, model, workload, device_id))
-                # one by one, so that job numbers follow the order asked for
-                session.flush()
-    return sweep.id
-
-
-def _queued_job(sweep: Sweep, model: str, workload: Workload, device_id: int) -> Job:
-    return Job(
-        sweep_id=sweep.id,
-        device_id=device_id,
-        task=Task.SWEEP.value,
-        model=model,
-        workload=to_plain(workload),
-        priority=sweep.priority,
-        state=JobState.QUEUED.value,
-        fence=0,
-        strikes=0,
-        not_before_ms=0,
-        created_ms=sweep.created_ms,
-    )
-
-
 def lease(
     session: Session, *, device_id: int, claim: str, now_ms: int, lease_ms: int, rng: random.Random
 ) -> LeasedJob | None:
     """The job that ``device_id`` shall work on, or None.
 
+    - A revoked device gets none.
     - A device holds one lease at most.
     - The same claim gets the same lease again, renewed.
     - A new claim while a lease is held means that the agent was restarted: the attempt ends, and the job is leased
@@ -82,7 +42,9 @@ def lease(
     - Otherwise the queued job of highest priority, then of lowest number, whose time has come.
     """
     # A claim that is repeated while it is still being answered waits here and then finds its lease.
-    session.execute(sa.select(Device.id).where(Device.id == device_id).with_for_update(key_share=True))
+    device = sa.select(Device.revoked_ms).where(Device.id == device_id).with_for_update(key_share=True)
+    if session.scalar(device) is not None:
+        return None
     held = session.scalar(
         sa.select(Job).where(Job.device_id == device_id, _is(JobState.LEASED)).with_for_update(key_share=True)
     )
@@ -181,6 +143,15 @@ def ending_of(session: Session, job: Job, fence: int) -> AttemptEnding | None:
     return None if attempt is None or attempt.ending is None else AttemptEnding(attempt.ending)
 
 
+def measured_out(session: Session, job: Job, fence: int) -> bool:
+    """Whether the attempt ``fence`` at ``job`` ended because there was no further round, for better or worse."""
+    attempt = session.get(Attempt, (job.id, fence))
+    if attempt is None:
+        return False
+    reason = None if attempt.failure is None else from_plain(Failure, attempt.failure).reason
+    return attempt.ending == AttemptEnding.DONE.value or reason is FailureReason.ALL_REJECTED
+
+
 def note_facts(session: Session, job: Job, facts: ModelFacts, *, now_ms: int) -> Curve:
     """The curve of ``job``, locked for writing, made when the device first says what it loaded."""
     curve = session.scalar(sa.select(Curve).where(Curve.job_id == job.id).with_for_update(key_share=True))
@@ -205,6 +176,14 @@ def add_round(session: Session, job: Job, request: RoundRequested, *, now_ms: in
     """Note what the device is asked for next."""
     session.add(Round(job_id=job.id, number=request.number, request=to_plain(request), created_ms=now_ms))
     session.flush()
+
+
+def conclude(session: Session, job: Job, curve: Curve, *, now_ms: int, rng: random.Random) -> None:
+    """There is no further round: the job is done, or has failed where not one reading of ``curve`` was accepted."""
+    if curve.accepted > 0:
+        finish(session, job, now_ms=now_ms)
+    else:
+        fail(session, job, endings.without_a_reading(curve.readings), now_ms=now_ms, rng=rng)
 
 
 def finish(session: Session, job: Job, *, now_ms: int) -> None:
@@ -249,21 +228,29 @@ def expire(session: Session, *, now_ms: int, rng: random.Random) -> list[int]:
     return [job.id for job in overdue]
 
 
-def ask_to_cancel(session: Session, sweep_id: int, *, now_ms: int) -> None:
-    """Cancel a sweep: queued jobs at once, a leased one when its device hears of it.
+def ask_to_cancel(job: Job, *, now_ms: int) -> None:
+    """Cancel ``job``, locked for writing: a queued one at once, a leased one when its device hears of it."""
+    if job.state == JobState.QUEUED.value:
+        _cancel_queued(job, now_ms)
+    elif job.state == JobState.LEASED.value and job.cancel_asked_ms is None:
+        job.cancel_asked_ms = now_ms
 
-    Raises:
-        NotFound: there is no such sweep.
-    """
-    if session.get(Sweep, sweep_id) is None:
-        raise NotFound(f"There is no sweep {sweep_id}.", "`stepfarm sweep list` shows the sweeps.")
-    jobs = sa.select(Job).where(Job.sweep_id == sweep_id).order_by(Job.id).with_for_update(key_share=True)
-    for job in session.scalars(jobs):
+
+def cancel_all_of(session: Session, device_id: int, *, now_ms: int) -> None:
+    """Cancel every job of a device that will not be heard of any more, the leased one too."""
+    unfinished = [state.value for state in JobState if not state.final]
+    rows = sa.select(Job).where(Job.device_id == device_id, Job.state.in_(unfinished)).order_by(Job.id)
+    for job in session.scalars(rows.with_for_update(key_share=True)):
         if job.state == JobState.QUEUED.value:
-            _move(job, JobState.CANCELLED)
-            job.cancel_asked_ms = job.ended_ms = now_ms
-        elif job.state == JobState.LEASED.value and job.cancel_asked_ms is None:
-            job.cancel_asked_ms = now_ms
+            _cancel_queued(job, now_ms)
+        else:
+            job.cancel_asked_ms = job.cancel_asked_ms or now_ms
+            cancel_held(session, job, now_ms=now_ms)
+
+
+def _cancel_queued(job: Job, now_ms: int) -> None:
+    _move(job, JobState.CANCELLED)
+    job.cancel_asked_ms = job.ended_ms = now_ms
 
 
 def _end_badly(

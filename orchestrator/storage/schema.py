@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import alembic.command
@@ -12,7 +14,7 @@ from alembic.script import ScriptDirectory
 
 import migrations
 from orchestrator.errors import SchemaMismatch
-from orchestrator.storage.database import Database
+from orchestrator.storage.database import Database, translated
 
 
 def alembic_config(connection: sa.Connection | None = None) -> Config:
@@ -21,6 +23,27 @@ def alembic_config(connection: sa.Connection | None = None) -> Config:
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.attributes["connection"] = connection
     return config
+
+
+@contextlib.contextmanager
+def migrating(database: Database) -> Iterator[sa.Connection]:
+    """A connection to run migrations on.
+
+    Raises:
+        DatabaseAway: the database does not answer, or does not let this user make tables.
+    """
+    with translated(database.url), database.writing_engine.connect() as connection:
+        driver = connection.connection.dbapi_connection
+        if not database.is_sqlite or driver is None:
+            yield connection
+            return
+        # Alembic changes a table by putting a changed copy in its place, and rows of others refer to it. ``env.py``
+        # looks afterwards that they still do.
+        driver.cursor().execute("PRAGMA foreign_keys = OFF")
+        try:
+            yield connection
+        finally:
+            connection.invalidate()  # so that nobody else is given a connection like that
 
 
 def newest_revision() -> str:
@@ -36,10 +59,12 @@ def upgrade(database: Database) -> None:
 
     Raises:
         SchemaMismatch: the database is newer than this version of Stepfarm; it is left as it is.
+        DatabaseAway: it does not answer, or does not let this user make tables.
     """
+    database.make_file()
     with database.read() as session:
         _refuse_newer(session.connection())
-    with database.writing_engine.connect() as connection:
+    with migrating(database) as connection:
         alembic.command.upgrade(alembic_config(connection), "head")
 
 
@@ -51,10 +76,12 @@ def check(database: Database) -> None:
     """
     with database.read() as session:
         current = _refuse_newer(session.connection())
+    if current is None:
+        raise SchemaMismatch("The database has no tables yet.", "Make them: stepfarm db upgrade, or stepfarm up.")
     if current != newest_revision():
         raise SchemaMismatch(
-            f"The database has schema {current or 'none'}, this version of Stepfarm needs {newest_revision()}.",
-            "Bring it up to date: stepfarm db upgrade.",
+            f"The database has schema {current}, this version of Stepfarm needs {newest_revision()}.",
+            "Keep a copy, then bring it up to date: stepfarm db upgrade, or stepfarm up.",
         )
 
 

@@ -56,7 +56,7 @@ class Table(DeclarativeBase):
 
 
 class Device(Table):
-    """An enrolled machine."""
+    """An enrolled machine. ``agent_run`` and ``earlier_run`` are the two latest starts of an agent with its key."""
 
     __tablename__ = "devices"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -68,6 +68,9 @@ class Device(Table):
     description: Mapped[dict[str, Any]] = mapped_column(PlainJson)
     enrolled_ms: Mapped[int]
     last_seen_ms: Mapped[int]
+    agent_run: Mapped[str | None] = mapped_column(String(64))
+    earlier_run: Mapped[str | None] = mapped_column(String(64))
+    doubled_ms: Mapped[int | None]
     quarantined_ms: Mapped[int | None]
     revoked_ms: Mapped[int | None]
 
@@ -110,7 +113,7 @@ class Key(Table):
 
 
 class Sweep(Table):
-    """What a person asked for."""
+    """What a person asked for. ``retry_of`` is the sweep whose failed and cancelled jobs it does again."""
 
     __tablename__ = "sweeps"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -118,6 +121,7 @@ class Sweep(Table):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     plan: Mapped[dict[str, Any]] = mapped_column(PlainJson)
     priority: Mapped[int] = mapped_column(Integer)
+    retry_of: Mapped[int | None]
     created_by: Mapped[int] = mapped_column(ForeignKey("keys.id"))
     created_ms: Mapped[int]
 
@@ -220,12 +224,16 @@ class ReadingBatch(Table):
 
 
 class Curve(Table):
-    """All readings of a job and what they are of: one blob once the job has ended, and later batches beside it."""
+    """All readings of a job and what they are of: one blob once the job has ended, and later batches beside it.
+
+    A curve that was imported has no job here: ``imported`` says what it is of, and holds what else came with it.
+    """
 
     __tablename__ = "curves"
     __table_args__ = (
         CheckConstraint("(blob IS NULL) = (sealed_ms IS NULL)", "sealed"),
         CheckConstraint("(blob IS NULL) = (blob_sha256 IS NULL)", "sealed_with_a_hash"),
+        CheckConstraint("(job_id IS NULL) = (imported IS NOT NULL)", "measured_or_imported"),
         {"sqlite_autoincrement": True},
     )
 
@@ -239,6 +247,7 @@ class Curve(Table):
     format: Mapped[int | None] = mapped_column(Integer)
     blob: Mapped[bytes | None]
     blob_sha256: Mapped[str | None] = mapped_column(String(64))
+    imported: Mapped[dict[str, Any] | None] = mapped_column(PlainJson)
 
 
 class AnalysisResult(Table):

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,22 +14,53 @@ import urllib3
 
 from orchestrator.client import Client
 from orchestrator.keys import read_operator_key
-from tests.support.processes import wait_until
+from tests.support.processes import wait_until, working_with
 from tests.support.serving import free_port
 
+START_S = 120
 
-@dataclass(frozen=True)
+
+@dataclass
 class Cluster:
-    """A running ``stepfarm up``."""
+    """``stepfarm up`` with a state directory and a port of its own."""
 
-    process: subprocess.Popen[bytes]
-    url: str
     home: Path
+    port: int
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    @property
+    def url(self) -> str:
+        """Where the API answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """What every run has printed."""
+        return self.home / "up.log"
 
     @property
     def client(self) -> Client:
         """The operator's client."""
         return Client(self.url, read_operator_key(self.home / "orchestrator"))
+
+    def start(self) -> None:
+        """Start it, and wait until it says that it is up: what a killed one left may answer for a moment."""
+        before = self._times_up()
+        environment = {**os.environ, "STEPFARM_HOME": str(self.home), "STEPFARM_PORT": str(self.port)}
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "orchestrator.cli", "up", "--no-dashboard"],
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        wait_until(
+            lambda: self._times_up() > before or self.process.poll() is not None, what="it is up", seconds=START_S
+        )
+        assert self.process.poll() is None, self.log.read_text()
+
+    def _times_up(self) -> int:
+        return self.log.read_text().count("Ctrl-C stops") if self.log.exists() else 0
 
     def ready(self) -> bool:
         """Whether the API answers and can work."""
@@ -43,26 +74,15 @@ class Cluster:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The orchestrator on Ray; ended by SIGTERM, as a service manager would."""
-    home = tmp_path_factory.mktemp("cluster")
-    port = free_port()
-    environment = {**os.environ, "STEPFARM_HOME": str(home), "STEPFARM_PORT": str(port)}
-    log = home / "up.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.cli", "up", "--no-dashboard"],
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    running = Cluster(process, f"http://127.0.0.1:{port}", home)
+    running = Cluster(tmp_path_factory.mktemp("cluster"), free_port())
     try:
-        wait_until(lambda: running.ready() or process.poll() is not None, what="the API answers", seconds=120)
-        assert process.poll() is None, log.read_text()
+        running.start()
         yield running
     finally:
-        process.terminate()
-        code = process.wait(60)
-        text = log.read_text()
+        running.process.terminate()
+        code = running.process.wait(60)
+        text = running.log.read_text()
     assert code == 0, text
     assert "Traceback" not in text
     assert "sfo_" not in text
+    assert working_with(running.home) == []

@@ -58,8 +58,17 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[D
     """A database without a table."""
     if request.param == "sqlite":
         made = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+        made.make_file()
     else:
         made = Database(_new_on(request.getfixturevalue("postgres_server"), "template1"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def on_postgresql(postgres_server: PostgresServer) -> Iterator[Database]:
+    """A migrated database without a row, on PostgreSQL alone."""
+    made = Database(_new_on(postgres_server, TEMPLATE))
     yield made
     made.close()
 

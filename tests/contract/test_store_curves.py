@@ -15,7 +15,7 @@ from orchestrator.analysis.analyse import METHOD_VERSION, analyse
 from orchestrator.curves import blob
 from orchestrator.curves.blob import StoredPass
 from orchestrator.errors import BadRequest, Conflict, NotFound
-from orchestrator.storage import curves, queries
+from orchestrator.storage import curve_queries, curves, sweep_queries
 from orchestrator.storage.jobs import LeasedJob
 from orchestrator.storage.tables import AnalysisResult, Curve, Pass, ReadingBatch
 from tests.support.store import LEASE_MS, Store, a_batch
@@ -297,7 +297,7 @@ def test_a_kept_analysis_comes_back_as_it_was(measured: Measured) -> None:
         curves.keep_analysis(session, curve.id, curve.blob_sha256, analysis, now_ms=1)
 
     with measured.store.database.read() as session:
-        view = queries.curve(session, measured.curve)
+        view = curve_queries.curve(session, measured.curve)
     assert view.sealed
     assert view.analysis == analysis
 
@@ -307,7 +307,7 @@ def test_people_see_every_reading_with_its_conditions(measured: Measured) -> Non
     measured.post(batch)
 
     with measured.store.database.read() as session:
-        (view,) = queries.readings(session, measured.curve).passes
+        (view,) = curve_queries.readings(session, measured.curve).passes
 
     assert view.latency_ns == tuple(one.latency_ns for one in batch.readings)
     assert view.rejected == ("", "waited", "")
@@ -319,7 +319,7 @@ def test_progress_is_counted_from_stored_passes(measured: Measured) -> None:
     measured.post(a_batch(number=1))
 
     with measured.store.database.read() as session:
-        (sweep,) = queries.sweeps(session, newest=10)
+        (sweep,) = sweep_queries.newest_sweeps(session, newest=10, now_ms=measured.store.clock.epoch_ms())
 
     progress = sweep.jobs[0].progress
     assert progress is not None

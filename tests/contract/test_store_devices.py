@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from agent.errors import StepfarmError
 from orchestrator.errors import CodeRefused, Conflict, NotFound, NotSignedIn
 from orchestrator.roles import Role
-from orchestrator.storage import devices
-from orchestrator.storage.devices import JOIN_CODE_MS, SEEN_RESOLUTION_MS
+from orchestrator.storage import devices, enrolment, keys
+from orchestrator.storage.devices import SEEN_RESOLUTION_MS
+from orchestrator.storage.enrolment import JOIN_CODE_MS
 from orchestrator.storage.tables import Device, JoinCode, Key, Table
+from orchestrator.views import JoinCodeState, JoinCodeView
 from tests.support.store import Store, a_request
 
 CODE = "ABCD-EFGH-JKMN"
@@ -20,13 +22,13 @@ CODE = "ABCD-EFGH-JKMN"
 
 def new_code(store: Store, code: str = CODE) -> int:
     with store.database.write() as session:
-        return devices.add_join_code(session, code, now_ms=store.clock.epoch_ms())
+        return enrolment.add_join_code(session, code, now_ms=store.clock.epoch_ms()).id
 
 
 def enrol(store: Store, code: str = CODE, *, name: str = "board", key: str = "sfd_board") -> int:
     with store.database.write() as session:
         request = a_request(code, name=name, key=key)
-        return devices.enrol(session, request, now_ms=store.clock.epoch_ms()).id
+        return enrolment.enrol(session, request, now_ms=store.clock.epoch_ms()).id
 
 
 def counts(store: Store) -> tuple[int, int]:
@@ -41,7 +43,7 @@ def test_a_code_lets_a_device_in_and_its_key_then_signs_it_in(store: Store) -> N
     device_id = enrol(store)
 
     with store.database.read() as session:
-        _, principal = devices.holder_of(session, "sfd_board", now_ms=store.clock.epoch_ms())
+        _, principal = keys.holder_of(session, "sfd_board", now_ms=store.clock.epoch_ms())
     assert (principal.role, principal.device_id, principal.label) == (Role.DEVICE, device_id, "board")
 
 
@@ -168,7 +170,7 @@ def test_a_key_that_is_not_good_any_more_signs_nobody_in(store: Store, change: d
         session.execute(sa.update(Key).values(**change))
 
     with store.database.read() as session, pytest.raises(NotSignedIn, match=why):
-        devices.holder_of(session, "sfo_test", now_ms=2)
+        keys.holder_of(session, "sfo_test", now_ms=2)
 
 
 def test_a_key_is_good_to_its_last_millisecond(store: Store) -> None:
@@ -176,32 +178,64 @@ def test_a_key_is_good_to_its_last_millisecond(store: Store) -> None:
         session.execute(sa.update(Key).values(expires_ms=5))
 
     with store.database.read() as session:
-        key_id, _ = devices.holder_of(session, "sfo_test", now_ms=5)
+        key_id, _ = keys.holder_of(session, "sfo_test", now_ms=5)
     assert key_id == store.key_id
 
 
 def test_an_unknown_key_signs_nobody_in(store: Store) -> None:
     with store.database.read() as session, pytest.raises(NotSignedIn, match="not known"):
-        devices.holder_of(session, "sfo_guess", now_ms=1)
+        keys.holder_of(session, "sfo_guess", now_ms=1)
 
 
-def test_devices_are_found_by_name_in_the_order_asked_for(store: Store) -> None:
-    first, second = store.enrol("one"), store.enrol("two")
+def test_a_device_is_found_by_its_name(store: Store) -> None:
+    store.enrol("one")
+    second = store.enrol("two")
 
     with store.database.read() as session:
-        found = [device.id for device in devices.named(session, ["two", "one"])]
-
-    assert found == [second, first]
+        assert devices.named(session, "two").id == second
 
 
 def test_a_name_that_no_device_has_is_answered_with_those_that_are(store: Store) -> None:
     store.enrol("one")
 
     with store.database.read() as session, pytest.raises(NotFound) as refusal:
-        devices.named(session, ["one", "two"])
+        devices.named(session, "two")
 
     assert "two" in refusal.value.message
     assert "one" in refusal.value.advice
+
+
+def join_code(store: Store, number: int) -> JoinCodeView:
+    with store.database.read() as session:
+        return enrolment.join_code(session, number, now_ms=store.clock.epoch_ms())
+
+
+def test_a_code_waits_for_its_device_until_it_expires(store: Store) -> None:
+    number = new_code(store)
+    expires_ms = store.clock.epoch_ms() + JOIN_CODE_MS
+    waiting = join_code(store, number)
+    store.clock.move(JOIN_CODE_MS)
+    still = join_code(store, number)
+    store.clock.move(1)
+
+    assert waiting == JoinCodeView(id=number, state=JoinCodeState.WAITING, device=None, expires_ms=expires_ms)
+    assert still == waiting
+    assert join_code(store, number).state is JoinCodeState.EXPIRED
+
+
+def test_a_used_code_names_its_device_for_good(store: Store) -> None:
+    number = new_code(store)
+    enrol(store, name="pi-5")
+    store.clock.move(JOIN_CODE_MS * 2)
+
+    used = join_code(store, number)
+
+    assert (used.state, used.device) == (JoinCodeState.USED, "pi-5")
+
+
+def test_a_code_that_is_not_there_is_refused(store: Store) -> None:
+    with pytest.raises(NotFound):
+        join_code(store, 7)
 
 
 def test_last_seen_is_written_when_it_has_become_old_and_not_before(store: Store) -> None:

@@ -13,7 +13,7 @@ from orchestrator.analysis.planning import Plan
 from orchestrator.errors import LeaseLost, NotFound
 from orchestrator.jobs.endings import BACK_OFF_BASE_MS, MAX_STRIKES
 from orchestrator.jobs.states import AttemptEnding, JobState
-from orchestrator.storage import jobs
+from orchestrator.storage import jobs, sweeps
 from orchestrator.storage.tables import Job
 from tests.support.store import LEASE_MS, Store
 
@@ -23,7 +23,7 @@ def test_a_sweep_has_a_job_for_each_model_workload_and_device_in_that_order(stor
     workloads = [Workload(batch_size=1), Workload(batch_size=4)]
 
     with store.database.write() as session:
-        jobs.create_sweep(
+        sweeps.create(
             session,
             models=("b", "a"),
             workloads=workloads,
@@ -380,7 +380,7 @@ def test_whatever_raises_leaves_nothing_behind(store: Store) -> None:
 
     def cancel_and_break() -> None:
         with store.database.write() as session:
-            jobs.ask_to_cancel(session, sweep, now_ms=1)
+            sweeps.cancel(session, sweep, now_ms=1)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

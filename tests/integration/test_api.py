@@ -18,8 +18,9 @@ from agent.wire.protocol import PROTOCOL_HEADER
 from orchestrator.analysis.planning import Plan
 from orchestrator.jobs.states import JobState
 from orchestrator.roles import Role
-from orchestrator.storage import devices
+from orchestrator.storage.keys import add_key
 from orchestrator.views import SweepRequest
+from tests.support.curve_files import a_curve_file
 from tests.support.filling import FACTS, FakeDevice, begun, enrolled
 from tests.support.plain_http import ask, json_of, problem_of
 from tests.support.serving import Served, serving
@@ -45,21 +46,28 @@ ROUTES = {
     "GET /readyz": Route(None, (200, 200, 200, 200)),
     "POST /v1/enrol": Route(to_plain(a_request("WRONG-CODE")), (403, 403, 403, 403)),
     "POST /v1/device": Route(to_plain(a_description()), (401, 200, 403, 403)),
-    "POST /v1/leases": Route({"claim": "0" * 16}, (401, 200, 403, 403)),
+    "POST /v1/leases": Route({"claim": "0" * 16, "run": "0" * 16}, (401, 200, 403, 403)),
     "POST /v1/jobs/{job_id}/heartbeat": Route({"fence": 1}, FOR_DEVICES),
     "POST /v1/jobs/{job_id}/rounds": Route({"fence": 1, "facts": to_plain(FACTS), "completed": None}, FOR_DEVICES),
     "POST /v1/jobs/{job_id}/batches": Route(to_plain(a_batch()), FOR_DEVICES),
     "POST /v1/jobs/{job_id}/end": Route({"fence": 1, "ending": "given-back"}, FOR_DEVICES),
     "GET /v1/me": Route(None, (401, 200, 200, 200)),
     "POST /v1/join-codes": Route({}, (401, 403, 403, 200)),
+    "GET /v1/join-codes/{join_code_id}": Route(None, (401, 403, 404, 404)),
     "GET /v1/devices": Route(None, FOR_VIEWERS),
+    "GET /v1/devices/{name}": Route(None, (401, 403, 404, 404)),
+    "POST /v1/devices/{name}/labels": Route({"put": [], "remove": []}, (401, 403, 403, 404)),
+    "POST /v1/devices/{name}/revoke": Route({}, (401, 403, 403, 404)),
     "POST /v1/sweeps": Route(SWEEP, (401, 403, 403, 404)),
     "GET /v1/sweeps": Route(None, FOR_VIEWERS),
     "GET /v1/sweeps/{sweep_id}": Route(None, (401, 403, 404, 404)),
     "POST /v1/sweeps/{sweep_id}/cancel": Route({}, (401, 403, 403, 404)),
+    "POST /v1/sweeps/{sweep_id}/retry": Route({}, (401, 403, 403, 404)),
     "GET /v1/curves": Route(None, FOR_VIEWERS),
+    "POST /v1/curves": Route(to_plain(a_curve_file()), (401, 403, 403, 200)),
     "GET /v1/curves/{curve_id}": Route(None, (401, 403, 404, 404)),
     "GET /v1/curves/{curve_id}/readings": Route(None, (401, 403, 404, 404)),
+    "GET /v1/curves/{curve_id}/file": Route(None, (401, 403, 404, 404)),
 }
 
 
@@ -73,7 +81,7 @@ class Farm:
 
     def ask(self, route: str, caller: str = OPERATOR, **options: Any) -> Any:
         method, path = route.split(" ")
-        for name in ("job_id", "sweep_id", "curve_id"):
+        for name in ("job_id", "sweep_id", "curve_id", "join_code_id", "name"):
             path = path.replace(f"{{{name}}}", "999999")
         return ask(self.served.url, method, path, key=self.keys[caller], **options)
 
@@ -82,7 +90,7 @@ class Farm:
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     with serving(tmp_path_factory.mktemp("farm")) as served:
         with served.orchestrator.database.write() as session:
-            devices.add_key(session, "sfv_viewer", Role.VIEWER, "viewer", now_ms=0)
+            add_key(session, "sfv_viewer", Role.VIEWER, "viewer", now_ms=0)
         device = enrolled(served.url, served.client, "board")
         keys = {NO_KEY: None, DEVICE: device.key, VIEWER: "sfv_viewer", OPERATOR: served.operator_key}
         yield Farm(served, device, keys)
@@ -142,7 +150,8 @@ def test_a_body_that_is_too_large_is_refused(farm: Farm) -> None:
         (b"\xff", "not JSON"),
         (b"[]", "must be an object"),
         (b"{}", "claim: is missing"),
-        (b'{"claim": 12}', "claim: must be a text"),
+        (b'{"claim": "0000000000000000"}', "run: is missing"),
+        (b'{"claim": 12, "run": "0000000000000000"}', "claim: must be a text"),
         (b'{"claim": NaN}', "NaN"),
         (b'{"claim": "0000000000000000", "colour": 1}', "colour: is not a field"),
         (b'{"claim": "0000000000000000", "claim": "0000000000000000"}', "claim: is given twice"),
@@ -192,7 +201,7 @@ def test_a_body_in_another_form_is_refused(farm: Farm, headers: dict[str, str], 
 def test_a_content_type_may_name_its_letters(farm: Farm) -> None:
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
 
-    assert farm.ask("POST /v1/leases", DEVICE, body={"claim": "0" * 16}, headers=headers).status == 200
+    assert farm.ask("POST /v1/leases", DEVICE, body={"claim": "0" * 16, "run": "0" * 16}, headers=headers).status == 200
 
 
 @pytest.mark.parametrize(
@@ -219,11 +228,11 @@ def test_a_sweep_that_names_the_same_twice_is_refused(farm: Farm) -> None:
 def test_a_sweep_of_absurd_size_is_refused(farm: Farm) -> None:
     workloads = [to_plain(Workload(batch_size=size)) for size in range(1, 101)]
 
-    answer = farm.ask(
-        "POST /v1/sweeps", body={**SWEEP, "models": [f"m{n}" for n in range(100)], "workloads": workloads}
-    )
+    absurd = {"models": [f"m{n}" for n in range(100)], "workloads": workloads, "devices": ["board"]}
+    answer = farm.ask("POST /v1/sweeps", body={**SWEEP, **absurd})
 
     assert (answer.status, problem_of(answer).type) == (400, "bad-request")
+    assert "10000 jobs" in problem_of(answer).detail
 
 
 def test_no_device_can_touch_the_job_of_another(farm: Farm) -> None:
@@ -272,7 +281,7 @@ def test_a_job_given_back_goes_on_after_the_passes_that_are_stored(farm: Farm) -
     job.post(0)
     job.device.client.end(job.job_id, EndReport(fence=job.fence, ending=Ending.GIVEN_BACK))
 
-    lease = job.device.client.lease(LeaseRequest(claim="1" * 16)).lease
+    lease = job.device.client.lease(LeaseRequest(claim="1" * 16, run="2" * 16)).lease
     assert lease is not None
     answer = job.device.client.next_round(job.job_id, RoundRequest(fence=lease.fence, facts=FACTS, completed=None))
 

@@ -39,7 +39,7 @@ def test_a_join_code_lets_a_device_in_and_the_fleet_shows_it(served: Served) -> 
 
     device = next(device for device in served.client.devices() if device.name == "phone")
 
-    assert (device.kind, device.state, device.job_id) == (DeviceKind.TERMUX, DeviceState.IDLE, None)
+    assert (device.kind, device.state, device.job) == (DeviceKind.TERMUX, DeviceState.IDLE, None)
 
 
 def test_a_sweep_becomes_a_curve_with_all_its_readings(served: Served) -> None:
@@ -48,7 +48,9 @@ def test_a_sweep_becomes_a_curve_with_all_its_readings(served: Served) -> None:
 
     view = job.finish()
 
-    assert (measuring.state, measuring.job_id) == (DeviceState.MEASURING, job.job_id)
+    assert measuring.state is DeviceState.MEASURING
+    assert measuring.job is not None
+    assert measuring.job.id == job.job_id
     assert view.summary.job_state is JobState.DONE
     assert view.summary in served.client.curves()
     passes = served.client.readings(job.curve_id).passes
@@ -87,7 +89,7 @@ def test_a_cancelled_sweep_has_no_job_left_to_do(served: Served) -> None:
     cancelled = served.client.cancel_sweep(sweep.id)
 
     assert cancelled.ended
-    assert served.client.sweep(sweep.id) == cancelled
+    assert served.client.sweep_view(sweep.id) == cancelled
 
 
 @pytest.mark.parametrize("number", [0, 999_999])

@@ -13,11 +13,12 @@ from streamlit.testing.v1 import AppTest
 from agent.wire.conditions import Doubt, DoubtReason
 from agent.wire.enrolment import DeviceKind
 from agent.wire.jobs import Failure, FailureReason
+from dashboard import places
 from dashboard import shelf as shelf_module
-from dashboard.launch import APP
 from dashboard.sign_in import open_shelf
 from dashboard.wording import milliseconds, percent
 from orchestrator.views import CurveView
+from tests.support import pages
 from tests.support.filling import FakeJob, begun, enrolled
 from tests.support.serving import Served, free_port, serving
 
@@ -57,7 +58,7 @@ def at_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], N
 @pytest.fixture
 def app(farm: Farm, at_url: Callable[[str], None]) -> AppTest:
     at_url(farm.served.url)
-    return AppTest.from_file(str(APP), default_timeout=30)
+    return pages.at(places.CURVES)
 
 
 def signed_in(app: AppTest, key: str) -> AppTest:
@@ -121,7 +122,7 @@ def test_the_key_is_neither_in_the_address_nor_on_the_page(farm: Farm, app: AppT
 
 def test_an_orchestrator_that_is_away_is_told_with_advice(at_url: Callable[[str], None]) -> None:
     at_url(f"http://127.0.0.1:{free_port()}")
-    app = signed_in(AppTest.from_file(str(APP), default_timeout=30), "sfo_any")
+    app = signed_in(pages.at(), "sfo_any")
     assert "does not answer" in app.error[0].value
     assert "Is it running" in app.error[0].value
     assert not app.exception

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,47 +13,12 @@ import sqlalchemy as sa
 from agent.clock import SystemClock
 from agent.config import Settings
 from agent.locking import alone_in
-from agent.wire.jobs import Workload
 from orchestrator.analysis.planning import Plan
-from orchestrator.cli import main
-from orchestrator.commands.sweeps import follow
 from orchestrator.storage.database import Database
 from orchestrator.wiring import database_url, prepare
+from tests.support.commands import Stepfarm
 from tests.support.filling import begun, enrolled
 from tests.support.serving import Served, free_port, serving
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-class Stepfarm:
-    """Runs commands in this process."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str) -> Ended:
-        try:
-            code = main(arguments)
-        except SystemExit as exit_:  # argparse
-            code = int(exit_.code or 0)
-        out, err = self._capsys.readouterr()
-        return Ended(code, out, err)
-
-    def refused(self, *arguments: str) -> str:
-        """What the command printed about why it would not."""
-        ended = self(*arguments)
-        assert ended.code != 0
-        assert "Traceback" not in ended.err
-        assert ended.err.startswith(("stepfarm: ", "usage: ")) or "\nstepfarm: " in ended.err
-        assert len(ended.err.strip().splitlines()) >= 2, "a message and advice"
-        return ended.err
 
 
 @pytest.fixture
@@ -81,54 +44,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_enroll_code_prints_a_command_to_paste(stepfarm: Stepfarm, served: Served) -> None:
-    ended = stepfarm("enroll-code")
-
-    assert ended.code == 0
-    assert f"stepfarm-agent enroll {served.url} --code " in ended.out
-
-
-def test_enroll_code_as_json_is_a_code_and_its_end(stepfarm: Stepfarm, served: Served) -> None:
-    assert set(json.loads(stepfarm("enroll-code", "--json").out)) == {"code", "expires_ms"}
-
-
-def test_devices_list_shows_the_fleet(stepfarm: Stepfarm, served: Served) -> None:
-    assert "board" in stepfarm("devices", "list").out
-    assert [device["name"] for device in json.loads(stepfarm("devices", "list", "--json").out)] == ["board"]
-
-
-def test_a_sweep_is_queued_listed_shown_and_cancelled(stepfarm: Stepfarm, served: Served) -> None:
-    made = json.loads(stepfarm("sweep", "create", "a", "b", "--device", "board", "--batch", "1", "4", "--json").out)
-    number = str(made["id"])
-
-    assert f"{number} " in stepfarm("sweep", "list").out
-    assert len(json.loads(stepfarm("sweep", "show", number, "--json").out)["jobs"]) == 4
-    assert stepfarm("sweep", "show", number).out.count("queued") >= 4
-    assert stepfarm("sweep", "cancel", number).out.count("cancelled") == 4
-    assert {job["state"] for job in json.loads(stepfarm("sweep", "cancel", number, "--json").out)["jobs"]} == {
-        "cancelled"
-    }
-    assert json.loads(stepfarm("sweep", "list", "--json").out)[0]["id"] == made["id"]
-
-
-def test_watching_a_sweep_that_did_not_work_out_ends_with_1(stepfarm: Stepfarm, served: Served) -> None:
-    made = json.loads(stepfarm("sweep", "create", "a", "--device", "board", "--json").out)
-    stepfarm("sweep", "cancel", str(made["id"]))
-
-    ended = stepfarm("sweep", "watch", str(made["id"]), "--json")
-
-    assert ended.code == 1
-    assert json.loads(ended.out)["id"] == made["id"]
-
-
-def test_following_a_sweep_ends_when_nobody_works_on_it_any_more(served: Served) -> None:
-    sweep = served.client.create_sweep(models=["a"], workloads=[Workload()], devices=["board"])
-
-    left = follow(served.client, sweep.id, clock=SystemClock(), stop=threading.Event(), going=lambda: False)
-
-    assert not left.ended
-
-
 def test_curves_are_listed_and_shown_with_steps_and_sweet_spots(stepfarm: Stepfarm, served: Served) -> None:
     curve = str(json.loads(stepfarm("curves", "list", "--json").out)[0]["id"])
 
@@ -143,17 +58,6 @@ def test_curves_are_listed_and_shown_with_steps_and_sweet_spots(stepfarm: Stepfa
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("sweep", "create", "a", "--device", "nobody"), "no device called nobody"),
-        (("sweep", "create", "a", "--device", "board", "--batch", "0"), "batch_size"),
-        (("sweep", "create", "a", "--device", "board", "--passes", "0"), "passes"),
-        (("sweep", "create", "hf-hub:a/b", "--device", "board"), "models[0]"),
-        (("sweep", "create", "a", "--device", "board", "board"), "devices"),
-        (("sweep", "create", "a", "--device", "board", "--data-type", "int8"), "float32"),
-        (("sweep", "create", "a"), "--device"),
-        (("sweep", "show", "999999"), "no sweep 999999"),
-        (("sweep", "show", "0"), "nothing at this path"),
-        (("sweep", "watch", "999999"), "no sweep 999999"),
-        (("sweep", "cancel", "999999"), "no sweep 999999"),
         (("curves", "show", "999999"), "no curve 999999"),
         (("swep",), "invalid choice"),
     ],
@@ -288,8 +192,10 @@ def test_a_file_that_cannot_be_written_is_refused_before_measuring(stepfarm: Ste
 
 
 def test_an_option_out_of_its_range_is_refused_by_name(stepfarm: Stepfarm, home: Path) -> None:
-    assert "batch_size" in stepfarm.refused("measure", "deit_tiny_patch16_224", "--batch", "0")
-    assert "one batch size" in stepfarm.refused("measure", "deit_tiny_patch16_224", "--batch", "1", "2")
+    said = stepfarm.refused("measure", "deit_tiny_patch16_224", "--batch", "0")
+
+    assert "--batch" in said
+    assert "stepfarm measure --help" in said
 
 
 def test_help_and_version_end_well(stepfarm: Stepfarm) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from agent.clock import SystemClock
+
 START_MS = 1_760_000_000_000
 
 
@@ -29,3 +31,18 @@ class ManualClock:
         """Let ``seconds`` of virtual time pass; whether ``stop`` is set."""
         self.move(int(seconds * 1_000))
         return stop.is_set()
+
+
+class ShiftedClock(SystemClock):
+    """The system's clock, off by what a test puts it forward."""
+
+    def __init__(self) -> None:
+        self._ahead_ms = 0
+
+    def put_forward(self, ms: int) -> None:
+        """Let the clock show ``ms`` milliseconds more from now on."""
+        self._ahead_ms += ms
+
+    def epoch_ms(self) -> int:
+        """Milliseconds since 1970 UTC, and as many as the clock was put forward."""
+        return super().epoch_ms() + self._ahead_ms

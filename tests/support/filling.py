@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from agent.wire.jobs import (
     Ending,
     EndReport,
     Failure,
+    Lease,
     LeaseRequest,
     ModelFacts,
     Round,
@@ -31,6 +33,7 @@ from orchestrator.views import CurveView
 FACTS = ModelFacts(tokens=197, prefix_tokens=1, blocks=12, image_size=224, threads=2, runtime_version="2.9.0")
 STARTED_MS = 1_760_000_000_000
 FEW_COUNTS = Plan(passes=5, stride=4)
+RUN = "f" * 16
 
 
 def edge_law(tokens: int) -> float:
@@ -48,7 +51,9 @@ class FakeDevice:
     key: str
 
 
-def enrolled(url: str, operator: Client, name: str, kind: DeviceKind = DeviceKind.LINUX) -> FakeDevice:
+def enrolled(
+    url: str, operator: Client, name: str, kind: DeviceKind = DeviceKind.LINUX, *, code: str | None = None
+) -> FakeDevice:
     """A new device of that name, let in by a join code."""
     key = "sfd_" + hashlib.sha256(name.encode()).hexdigest()
     description = DeviceDescription(
@@ -64,7 +69,7 @@ def enrolled(url: str, operator: Client, name: str, kind: DeviceKind = DeviceKin
         packages=(Package(name="torch", version="2.9.0"), Package(name="timm", version="1.0.22")),
     )
     request = EnrolRequest(
-        code=operator.new_join_code().code,
+        code=code or operator.new_join_code().code,
         key_sha256=hashlib.sha256(key.encode()).hexdigest(),
         name=name,
         description=description,
@@ -159,12 +164,35 @@ def begun(
     operator.create_sweep(
         models=["deit_small_patch16_224"], workloads=[Workload(batch_size=batch_size)], devices=[device.name], plan=plan
     )
-    lease = device.client.lease(LeaseRequest(claim=hashlib.sha256(f"{device.name}{batch_size}".encode()).hexdigest()))
-    assert lease.lease is not None
-    job_id, fence = lease.lease.job_id, lease.lease.fence
-    answer = device.client.next_round(job_id, RoundRequest(fence=fence, facts=FACTS, completed=None))
+    return leased(device, operator, law=law, rejected=rejected, doubts=doubts)
+
+
+def leased(
+    device: FakeDevice,
+    operator: Client,
+    *,
+    law: Callable[[int], float] = edge_law,
+    rejected: float = 0.03,
+    doubts: Sequence[Doubt] = (),
+) -> FakeJob:
+    """The next job that waits for ``device``, leased, its first round asked for."""
+    lease = next_lease(device)
+    answer = device.client.next_round(lease.job_id, RoundRequest(fence=lease.fence, facts=FACTS, completed=None))
     assert answer.round is not None
-    return FakeJob(device, operator, job_id, fence, answer.round, law, rejected, doubts)
+    return FakeJob(device, operator, lease.job_id, lease.fence, answer.round, law, rejected, doubts)
+
+
+def next_lease(device: FakeDevice) -> Lease:
+    """What ``device`` is given when it asks for work; there is some."""
+    lease = device.client.lease(LeaseRequest(claim=secrets.token_hex(16), run=RUN)).lease
+    assert lease is not None
+    return lease
+
+
+def fail_next(device: FakeDevice, failure: Failure) -> None:
+    """Let ``device`` fail at the next job that waits for it."""
+    lease = next_lease(device)
+    device.client.end(lease.job_id, EndReport(fence=lease.fence, ending=Ending.FAILED, failure=failure))
 
 
 def sealed(operator: Client, curve_id: int, *, within_s: float = 20.0) -> CurveView:

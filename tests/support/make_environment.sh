@@ -19,4 +19,7 @@ if ! "$PYTHON" -c 'import ensurepip' 2>/dev/null; then
 fi
 "$PYTHON" -m venv --clear "$VENV"
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-"$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python" --constraint constraints.txt --editable '.[dev]'
+# In this mode a line in a .pth file finds the packages. The usual one finds them after everything else, and beside a
+# clone called stepfarm, `import stepfarm` would be the clone's folder, with nothing in it.
+"$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python" --constraint constraints.txt \
+    --config-settings editable_mode=compat --editable '.[dev]'

@@ -48,6 +48,7 @@ def server() -> Iterator[PostgresServer]:
         os.chown(home, owner.pw_uid, owner.pw_gid)
     running = PostgresServer(binaries, home, owner)
     try:
+        running.make()
         running.start()
         yield running
     finally:
@@ -63,13 +64,22 @@ class PostgresServer:
         self._home = home
         self._owner = owner
 
-    def start(self) -> None:
-        """Make the cluster and start it."""
+    def make(self) -> None:
+        """Make the cluster."""
         data = str(self._home / "data")
         self._run("initdb", "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+
+    def start(self) -> None:
+        """Start it, also after it was stopped."""
+        data = str(self._home / "data")
         # What is lost in a power cut is no loss to a test.
         options = f"-k {self._home} -c listen_addresses= -c fsync=off -c full_page_writes=off"
         self._run("pg_ctl", "-D", data, "-l", str(self._home / "log"), "-o", options, "-w", "start")
+
+    def ask_for_passwords(self, user: str) -> None:
+        """From the next start on, let ``user`` in by password alone."""
+        rules = self._home / "data" / "pg_hba.conf"
+        rules.write_text(f"local all {user} scram-sha-256\n{rules.read_text()}")
 
     def stop(self) -> None:
         """End it without waiting for whoever is still connected."""

@@ -40,9 +40,17 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(home: Path, *, database_url: str | None = None, clock: Clock | None = None) -> Iterator[Served]:
+def serving(
+    home: Path, *, database_url: str | None = None, public_url: str | None = None, clock: Clock | None = None
+) -> Iterator[Served]:
     """An orchestrator with its state under ``home``, until the context ends."""
-    settings = Settings(home=home, database_url=database_url, port=free_port(), dashboard_port=free_port())
+    settings = Settings(
+        home=home,
+        database_url=database_url,
+        public_url=public_url,
+        port=free_port(),
+        dashboard_port=free_port(),
+    )
     clock = clock or SystemClock()
     key = prepare(settings, clock)
     with hosting.serving(settings, lambda: Orchestrator(settings, analyse, clock=clock, rng=random.Random(0))) as app:

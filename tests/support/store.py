@@ -15,10 +15,11 @@ from orchestrator.analysis.planning import Plan
 from orchestrator.jobs.dispatch import LEASE_S
 from orchestrator.jobs.states import AttemptEnding, JobState
 from orchestrator.roles import Role
-from orchestrator.storage import curves, devices, jobs
+from orchestrator.storage import curves, devices, enrolment, fleet_queries, jobs, keys, sweep_queries, sweeps
 from orchestrator.storage.database import Database
 from orchestrator.storage.jobs import LeasedJob
 from orchestrator.storage.tables import Attempt, Curve, Job
+from orchestrator.views import DeviceView, SweepView
 from tests.support.clocks import ManualClock
 
 LEASE_MS = int(LEASE_S * 1_000)
@@ -92,19 +93,19 @@ class Store:
         self.clock = ManualClock()
         self.rng = random.Random(0)
         with database.write() as session:
-            self.key_id = devices.add_key(session, "sfo_test", Role.OPERATOR, "operator", now_ms=self.clock.epoch_ms())
+            self.key_id = keys.add_key(session, "sfo_test", Role.OPERATOR, "operator", now_ms=self.clock.epoch_ms())
 
     def enrol(self, name: str = "board") -> int:
         """The number of a new device."""
         with self.database.write() as session:
-            devices.add_join_code(session, f"CODE-{name}", now_ms=self.clock.epoch_ms())
+            enrolment.add_join_code(session, f"CODE-{name}", now_ms=self.clock.epoch_ms())
             request = a_request(f"CODE-{name}", name=name, key=f"sfd_{name}")
-            return devices.enrol(session, request, now_ms=self.clock.epoch_ms()).id
+            return enrolment.enrol(session, request, now_ms=self.clock.epoch_ms()).id
 
     def sweep(self, *device_ids: int, models: tuple[str, ...] = ("a",), priority: int = 0) -> int:
         """The number of a new sweep: one job for each model and device."""
         with self.database.write() as session:
-            return jobs.create_sweep(
+            return sweeps.create(
                 session,
                 models=models,
                 workloads=[Workload()],
@@ -163,10 +164,42 @@ class Store:
             job = jobs.held_job(session, device_id=device_id, job_id=leased.job_id, fence=leased.fence)
             jobs.finish(session, job, now_ms=self.clock.epoch_ms())
 
+    def conclude(self, device_id: int, leased: LeasedJob, curve_id: int) -> None:
+        """There is nothing more to measure."""
+        with self.database.write() as session:
+            job = jobs.held_job(session, device_id=device_id, job_id=leased.job_id, fence=leased.fence)
+            curve = session.get_one(Curve, curve_id)
+            jobs.conclude(session, job, curve, now_ms=self.clock.epoch_ms(), rng=self.rng)
+
+    def retry(self, sweep_id: int) -> int:
+        """The number of the sweep that does the failed and cancelled jobs again."""
+        with self.database.write() as session:
+            return sweeps.retry(session, sweep_id, key_id=self.key_id, now_ms=self.clock.epoch_ms())
+
+    def revoke(self, name: str) -> None:
+        """Somebody shuts the device out."""
+        with self.database.write() as session:
+            devices.revoke(session, name, now_ms=self.clock.epoch_ms())
+
+    def seen(self, device_id: int) -> None:
+        """The device speaks."""
+        with self.database.write() as session:
+            devices.seen(session, device_id, now_ms=self.clock.epoch_ms())
+
+    def device_view(self, name: str = "board") -> DeviceView:
+        """What people are shown of the device."""
+        with self.database.read() as session:
+            return fleet_queries.device(session, name, now_ms=self.clock.epoch_ms())
+
+    def sweep_view(self, sweep_id: int) -> SweepView:
+        """What people are shown of the sweep."""
+        with self.database.read() as session:
+            return sweep_queries.sweep(session, sweep_id, now_ms=self.clock.epoch_ms())
+
     def cancel(self, sweep_id: int) -> None:
         """Somebody cancels the sweep."""
         with self.database.write() as session:
-            jobs.ask_to_cancel(session, sweep_id, now_ms=self.clock.epoch_ms())
+            sweeps.cancel(session, sweep_id, now_ms=self.clock.epoch_ms())
 
     def expire(self) -> list[int]:
         """The jobs whose lease has run out."""

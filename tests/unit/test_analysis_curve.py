@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.wire.conditions import Conditions, Doubt, DoubtReason
 from agent.wire.readings import Batch, Reading, Rejection
-from orchestrator.analysis.curve import Curve, accepted_per_count, curve_of, in_words, pass_of
+from orchestrator.analysis.curve import Curve, accepted_per_count, curve_of, in_words, pass_of, usable
+from orchestrator.analysis.intervals import median_of_draws
 from tests.support.curves import DEIT_COUNTS, a_curve, readings_at, slope, some_passes
 
 
@@ -117,11 +124,63 @@ def test_counts_with_fewer_than_five_accepted_readings_are_named() -> None:
 
 
 def test_the_doubts_of_the_device_come_along() -> None:
-    from dataclasses import replace
-
     hot = Doubt(reason=DoubtReason.THROTTLED, evidence="under-voltage occurred")
     passes = [replace(one, doubts=(hot,)) if one.number < 2 else one for one in some_passes()]
     assert [doubt.evidence for doubt in curve_of(passes).doubts] == ["in 2 of 7 passes: under-voltage occurred"]
+
+
+@settings(derandomize=True, max_examples=15, deadline=None)
+@given(values=st.lists(st.integers(1, 1_000), min_size=1, max_size=6, unique=True))
+def test_the_bootstrap_of_a_median_is_what_trying_every_draw_finds(values: list[int]) -> None:
+    ordered = np.sort(np.array(values, np.float64))
+    medians = np.median(ordered[np.array(list(itertools.product(range(len(values)), repeat=len(values))))], axis=1)
+    drawn = median_of_draws(len(values))
+    assert drawn.each @ ordered == pytest.approx(medians.mean())
+    assert ordered @ drawn.together @ ordered == pytest.approx(np.mean(medians**2))
+    assert np.mean((ordered[drawn.low] <= medians) & (medians <= ordered[drawn.high])) >= 0.95
+
+
+def test_the_error_of_a_point_follows_the_noise_around_it() -> None:
+    passes = some_passes(noise=0.002, counts=range(2, 200))
+    louder = some_passes(noise=0.02, counts=range(200, 400))
+    both = [
+        readings_at([*one.tokens, *two.tokens], [*one.latency_ns, *two.latency_ns], number=one.number)
+        for one, two in zip(passes, louder, strict=True)
+    ]
+    relative = [point.standard_error_ns / point.latency_ns for point in curve_of(both).points]
+    assert np.median(relative[-100:]) > 5 * np.median(relative[:100])
+
+
+def test_one_wild_reading_does_not_blow_up_the_error_of_its_count() -> None:
+    calm = some_passes(noise=0.005)
+    wild = readings_at(range(2, 198), [int(slope(n) * (5 if n == 50 else 1)) for n in range(2, 198)], number=7)
+    errors = {point.tokens: point.standard_error_ns / point.latency_ns for point in curve_of([*calm, wild]).points}
+    assert errors[50] < 3 * np.median(list(errors.values()))
+
+
+def test_seventy_passes_make_a_curve_with_intervals() -> None:
+    curve = curve_of(some_passes(counts=range(2, 30), passes=70, noise=0.01))
+    assert all(point.low_ns < slope(point.tokens) < point.high_ns for point in curve.points[::9])
+    assert all(0.001 <= point.standard_error_ns / point.latency_ns < 0.003 for point in curve.points)
+
+
+def test_passes_that_were_doubted_say_why_and_doubt_the_points_that_rest_on_them() -> None:
+    hot = Doubt(reason=DoubtReason.THROTTLED, evidence="too hot")
+    for most, distrusted in ((7, (DoubtReason.THROTTLED,)), (4, ()), (3, ())):
+        curve = curve_of([replace(one, doubts=(hot,)) if one.number < most else one for one in some_passes()])
+        assert [factor.doubts for factor in curve.factors].count((DoubtReason.THROTTLED,)) == most
+        assert all(point.doubted == (most > 3) for point in curve.points)
+        assert curve.distrusted == distrusted
+
+
+def test_points_without_a_usable_latency_are_left_out_and_that_is_said() -> None:
+    curve = a_curve()
+    broken = {10: math.nan, 11: 0.0, 12: -5.0, 13: math.inf}
+    points = [replace(point, latency_ns=broken.get(point.tokens, point.latency_ns)) for point in curve.points]
+    left = usable(replace(curve, points=(*points[::-1], points[50])))
+    assert [point.tokens for point in left.points] == [n for n in DEIT_COUNTS if n not in broken]
+    assert left.doubts[-1].evidence.startswith("5 of 197 points")
+    assert usable(curve) is curve
 
 
 @pytest.mark.parametrize("passes", [0, 1, 2, 3])

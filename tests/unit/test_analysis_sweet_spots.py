@@ -69,6 +69,23 @@ def test_each_sweet_spot_names_the_next_larger_one_and_what_it_saves() -> None:
     assert analysis.sweet_spots[-1].saves_percent == 0
 
 
+@pytest.mark.parametrize("law", [slope, staircase, sawtooth])
+def test_what_a_sweet_spot_saves_comes_with_an_interval_that_holds_the_truth(law: Law) -> None:
+    spots = [spot for seed in range(5) for spot in analyse_curve(a_curve(law=law, seed=seed)).sweet_spots[:-1]]
+    truths = [100 * (1 - law(spot.tokens) / law(197)) for spot in spots]
+    holds = [
+        spot.saves_low_percent <= truth <= spot.saves_high_percent for spot, truth in zip(spots, truths, strict=True)
+    ]
+    assert sum(holds) >= 0.9 * len(holds)
+
+
+def test_a_sweet_spot_says_how_surely_every_larger_count_is_slower() -> None:
+    quiet, noisy = (analyse_curve(a_curve(law=staircase, noise=noise)).sweet_spots for noise in (0.001, 0.05))
+    assert all(spot.certainty > 0.95 for spot in quiet if spot.kind is SweetSpotKind.BELOW_RISE)
+    assert quiet[-1].certainty == 1
+    assert min(spot.certainty for spot in noisy) < min(spot.certainty for spot in quiet)
+
+
 def choices_of(analysis: Analysis) -> list[int]:
     return [choice.tokens for choice in analysis.recommendation.choices]
 

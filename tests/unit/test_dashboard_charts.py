@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import altair as alt
 import pytest
 
 from agent.wire.conditions import Conditions
-from dashboard import chart_data
+from dashboard import chart_data, tables
 from dashboard.chart_data import DrawnReadings, drawn_readings
 from dashboard.charts import curve_chart
 from orchestrator.analysis.analyse import Analysis, analyse
@@ -160,3 +161,36 @@ def test_no_readings_at_all_leave_the_median() -> None:
     found = drawn_readings(analysis.curve, ReadingsView(curve_id=1, passes=()), accepted=True, rejected=True)
     assert (len(found.frame), found.outside) == (0, 0)
     assert chart_data.READING not in legend(curve_chart(analysis, found.frame, (2, 197)))
+
+
+def test_latency_begins_at_zero_where_the_reader_wants_it_so() -> None:
+    passes = some_passes()
+    analysis = analyse(passes)
+    chart = curve_chart(analysis, drawn(analysis, passes).frame, (100, 120), from_zero=True)
+    low, high = layers(chart)[-1]["encoding"]["y"]["scale"]["domain"]
+    assert low == 0
+    assert high * 1e6 > slope(120)
+
+
+def test_a_step_tells_where_it_may_lie_and_how_sure_it_is() -> None:
+    (step,) = analyse(some_passes(with_step(slope, 96, 10), counts=range(4, 198, 4))).steps.steps
+    row = chart_data.steps_frame((step,)).iloc[0]
+    table = tables.steps_table((step,)).iloc[0]
+    assert row["position"] == "after 96-99"
+    assert table["Lies after"] == "96-99"
+    assert table["Confidence"] == row["confidence"]
+    assert row["confidence"].endswith(" %")
+    assert "100" not in row["confidence"]
+
+
+def test_a_step_on_doubted_points_alone_says_so_beside_its_confidence() -> None:
+    (step,) = analyse(some_passes(with_step(slope, 96, 10))).steps.steps
+    doubted = dataclasses.replace(step, doubted=True, confidence=0.5)
+    assert tables.steps_table((doubted,))["Confidence"].to_list() == ["50.0 %, doubted"]
+
+
+def test_a_step_that_an_older_method_stored_claims_no_confidence() -> None:
+    (step,) = analyse(some_passes(with_step(slope, 96, 10))).steps.steps
+    old = dataclasses.replace(step, after_low_tokens=None, after_high_tokens=None, confidence=0.0)
+    table = tables.steps_table((old,)).iloc[0]
+    assert (table["Lies after"], table["Confidence"]) == ("96", "")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.wording import interval, milliseconds, moment, percent, plain
+from dashboard.wording import ago, counted, interval, milliseconds, moment, percent, plain, span, still
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,37 @@ def test_backticks_that_do_not_pair_cannot_smuggle_an_image_past() -> None:
 
 def test_a_line_break_cannot_begin_a_block() -> None:
     assert plain("a\n# b") == r"a \# b"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "a few seconds"),
+        (9.9, "a few seconds"),
+        (42, "40 s"),
+        (100, "2 min"),
+        (89 * 60, "89 min"),
+        (3 * 3_600 + 300, "3 h 5 min"),
+        (4 * 3_600, "4 h"),
+        (9.4 * 86_400, "9 days"),
+    ],
+)
+def test_a_length_of_time_reads_as_people_say_it(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+def test_what_is_left_is_said_to_be_about() -> None:
+    assert (still(3), still(125)) == ("a few seconds left", "about 2 min left")
+
+
+def test_a_time_is_told_by_how_long_ago_it_was() -> None:
+    assert ago(0, 60_000) == "60 s ago"
+    assert ago(0, 9_000) == "just now"
+
+
+def test_a_time_that_another_clock_puts_in_the_future_is_just_now() -> None:
+    assert ago(60_000, 0) == "just now"
+
+
+def test_one_thing_is_not_called_several() -> None:
+    assert (counted(1, "job"), counted(0, "job"), counted(1_200, "job")) == ("1 job", "0 jobs", "1,200 jobs")

@@ -22,7 +22,7 @@ from agent.wire.fields import MOST_TOKENS
 from agent.wire.protocol import PROTOCOL_HEADER, PROTOCOL_VERSION
 from agent.wire.readings import MOST_READINGS
 from orchestrator.analysis.sweet_spots import SweetSpotKind
-from orchestrator.api import people_routes, problems
+from orchestrator.api import messages, problems, sweep_routes
 from orchestrator.api.application import create_application
 from orchestrator.jobs import dispatch
 from orchestrator.jobs.states import MOVES
@@ -114,8 +114,8 @@ def test_the_limits_of_the_code_are_in_the_wire_document() -> None:
         f"| body | {MAX_BODY_BYTES // 2**20} MiB, nested at most {MAX_DEPTH} levels;",
         f"| token counts | 1 to {MOST_TOKENS:,} |",
         f"| readings of a batch | 1 to {MOST_READINGS:,} |",
-        f", {people_routes.MOST_JOBS:,} jobs |",
-        f"| the newest {people_routes.NEWEST} |",
+        f", {sweep_routes.MOST_JOBS:,} jobs |",
+        f"| the newest {messages.NEWEST} |",
     ):
         assert row in text
 

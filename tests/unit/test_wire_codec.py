@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.wire.codec import MAX_BODY_BYTES, Message, WireError, decode, encode, from_plain
 from agent.wire.conditions import Temperature
-from agent.wire.fields import Items, Range
+from agent.wire.fields import Items, Range, Text
 from agent.wire.jobs import Heartbeat, HeartbeatAnswer
 from agent.wire.problems import Problem
 from tests.support.messages import MESSAGES
@@ -134,6 +134,42 @@ def test_fields_with_a_default_may_be_left_out() -> None:
 
 def test_a_list_beyond_its_limit_is_refused_before_its_items_are_read() -> None:
     assert refusal(Tree, b'{"leaves":[1,2,3]}') == "leaves: must have 0 to 2 items, not 3"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns(Message):
+    counts: tuple[Annotated[int, Range(1, 9)], ...] = ()
+    words: tuple[Annotated[str, Text(3, 1, "[a-z]+")], ...] = ()
+    shares: tuple[Annotated[float, Range(0, 1)], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell(Message):
+    counts: Annotated[int, Range(1, 9)] = 1
+    words: Annotated[str, Text(3, 1, "[a-z]+")] = "a"
+    shares: Annotated[float, Range(0, 1)] = 0.0
+
+
+@FEW
+@given(
+    st.sampled_from(["counts", "words", "shares"]),
+    st.lists(
+        st.integers(0, 10) | st.booleans() | st.none() | st.sampled_from(["a", "b", "abcd", ""]) | st.floats(0, 2),
+        max_size=5,
+    ),
+)
+def test_a_list_is_what_its_items_are_one_by_one_and_refused_at_the_first_that_is_none(
+    name: str, items: list[Any]
+) -> None:
+    bad = [place for place, item in enumerate(items) if refusal_of(Cell, json.dumps({name: item})) is not None]
+
+    refused = refusal_of(Columns, json.dumps({name: items}))
+
+    assert (refused.path if refused else None) == (f"{name}[{bad[0]}]" if bad else None)
+    if not bad:
+        taken = getattr(decode(Columns, json.dumps({name: items})), name)
+        assert taken == tuple(items)
+        assert name != "shares" or {type(item) for item in taken} <= {float}
 
 
 def test_a_refusal_names_the_place_deep_inside() -> None:
