@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dashboard.wording import NS_PER_MS, interval, milliseconds, percent
+from dashboard.wording import NS_PER_MS, confidence, interval, milliseconds, percent
 from orchestrator.analysis.analyse import Analysis
+from orchestrator.analysis.comparison import position_of
 from orchestrator.analysis.curve import Curve
 from orchestrator.analysis.steps import Step
 from orchestrator.analysis.sweet_spots import SweetSpotKind
@@ -79,6 +80,7 @@ def points_frame(curve: Curve) -> pd.DataFrame:
             "latency": milliseconds(point.latency_ns),
             "interval": interval(point.low_ns, point.high_ns),
             "readings": f"{point.readings} accepted, {point.rejected} rejected",
+            "doubts": "doubted by the device" if point.doubted else "none",
         }
         for point in curve.points
     )
@@ -97,6 +99,8 @@ def steps_frame(steps: tuple[Step, ...]) -> pd.DataFrame:
             "label": percent(step.change_percent, signed=True) if step in labelled else "",
             "row": labelled.index(step) % 2 if step in labelled and crowded else 0,
             "between": f"{step.after_tokens} and {step.next_tokens} tokens",
+            "position": f"after {position_of(step)}",
+            "confidence": confidence(step),
             "state": "confirmed" if step.confirmed else "candidate",
         }
         for step in steps

@@ -30,13 +30,16 @@ RUG = 9
 """Length in pixels of the ticks along the foot of the picture, one a sweet spot."""
 
 
-def curve_chart(analysis: Analysis, readings: pd.DataFrame, shown: tuple[int, int]) -> alt.LayerChart:
+def curve_chart(
+    analysis: Analysis, readings: pd.DataFrame, shown: tuple[int, int], *, from_zero: bool = False
+) -> alt.LayerChart:
     """The curve with its readings, steps and sweet spots. It can be dragged along, and zoomed by Shift and the wheel.
 
     Args:
         analysis: of a curve with at least one point.
         readings: those to draw, as `dashboard.chart_data.drawn_readings` gives them.
         shown: the smallest and the largest token count to show; latency is scaled to what lies between.
+        from_zero: whether the latency axis begins at zero in any case.
     """
     points, drawn, steps, spots = (
         chart_data.between(frame, shown)
@@ -48,7 +51,8 @@ def curve_chart(analysis: Analysis, readings: pd.DataFrame, shown: tuple[int, in
         )
     )
     frames = (points, drawn, steps, spots)
-    axes = _axes(shown, points, drawn, [name for name in COLOURS if any(name in _series(frame) for frame in frames)])
+    series = [name for name in COLOURS if any(name in _series(frame) for frame in frames)]
+    axes = _axes(shown, _latency_scale(points, drawn, from_zero=from_zero), series)
     layers = _readings(drawn, axes) if len(drawn) else []
     layers += [_band(points, axes), _median(points, axes)]
     if len(steps):
@@ -70,8 +74,7 @@ class _Axes:
     colour: alt.Color
 
 
-def _axes(shown: tuple[int, int], points: pd.DataFrame, drawn: pd.DataFrame, series: list[str]) -> _Axes:
-    latency = _latency_scale(points, drawn)
+def _axes(shown: tuple[int, int], latency: alt.Scale, series: list[str]) -> _Axes:
     return _Axes(
         x=alt.X("tokens:Q", title="tokens", scale=_token_scale(shown), axis=alt.Axis(grid=False, tickMinStep=1)),
         y=alt.Y("ms:Q", title="latency (ms)", scale=latency),
@@ -86,11 +89,13 @@ def _token_scale(shown: tuple[int, int]) -> alt.Scale:
     return alt.Scale(domain=[shown[0] - room, shown[1] + room], nice=False)
 
 
-def _latency_scale(points: pd.DataFrame, drawn: pd.DataFrame) -> alt.Scale:
+def _latency_scale(points: pd.DataFrame, drawn: pd.DataFrame, *, from_zero: bool) -> alt.Scale:
     """What holds all that is drawn, with room for the ticks at the foot and the labels at the head."""
     low, high = float(points["low"].min()), float(points["high"].max())
     if len(drawn):
         low, high = min(low, float(drawn["ms"].min())), max(high, float(drawn["ms"].max()))
+    if from_zero:
+        low = 0.0
     room = (high - low) or high
     return alt.Scale(domain=[max(0.0, low - 0.07 * room), high + 0.14 * room], nice=False, zero=False)
 
@@ -149,6 +154,7 @@ def _pointing(points: pd.DataFrame, axes: _Axes) -> alt.Chart:
             alt.Tooltip("latency:N", title="median"),
             alt.Tooltip("interval:N", title="95 % interval"),
             alt.Tooltip("readings:N"),
+            alt.Tooltip("doubts:N"),
         ],
     )
 
@@ -182,6 +188,8 @@ def _step_tooltip() -> list[alt.Tooltip]:
         alt.Tooltip("series:N", title="this is a"),
         alt.Tooltip("between:N"),
         alt.Tooltip("size:N", title="one more token adds"),
+        alt.Tooltip("position:N", title="it lies (95 %)"),
+        alt.Tooltip("confidence:N"),
         alt.Tooltip("state:N"),
     ]
 

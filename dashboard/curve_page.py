@@ -92,7 +92,7 @@ def _show(shelf: Shelf, look: Look) -> None:
     view, summary = look.view, look.view.summary
     curve_sections.headline(summary)
     if _still_growing(view):
-        curve_sections.progress(summary, shelf.job_of(summary))
+        curve_sections.progress(summary, None if summary.imported else shelf.job_of(summary))
     elif summary.job_state.value != "done":
         _ending(shelf.job_of(summary), view)
     curve_sections.doubts(view.analysis.curve)
@@ -104,7 +104,8 @@ def _show(shelf: Shelf, look: Look) -> None:
         curve_sections.steps(view.analysis)
     with right:
         curve_sections.sweet_spots(view.analysis)
-    curve_sections.conditions(look, shelf.device(summary.device))
+    # A device of this fleet may by chance be called what the file says.
+    curve_sections.conditions(look, None if summary.imported else shelf.device(summary.device))
 
 
 def _ending(job: JobView, view: CurveView) -> None:

@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from agent.wire.enrolment import DeviceKind
-from dashboard import chart_data, tables
+from dashboard import chart_data, places, tables
 from dashboard.charts import curve_chart
 from dashboard.shelf import Look
 from dashboard.wording import interval, milliseconds, moment, no_steps, percent, plain, workload_words
 from orchestrator.analysis.analyse import Analysis
 from orchestrator.analysis.curve import Curve
+from orchestrator.analysis.steps import Step
 from orchestrator.views import CurveSummary, DeviceView, JobView
+
+FROM_ZERO = "From zero, half as high is twice as fast. Off, small steps are easier to see."
 
 
 def headline(summary: CurveSummary) -> None:
     """What the curve is of."""
     st.markdown(f"#### {plain(summary.model)} on {plain(summary.device)}")
     st.caption(f"{workload_words(summary.workload, summary.facts)} · begun {moment(summary.created_ms)}")
+    with st.container(horizontal=True):
+        work: dict[str, str | int] = {"model": summary.model, "batch": summary.workload.batch_size}
+        places.link(places.COMPARE, "Compare with others", work, icon=places.COMPARE.icon)
+        places.link(places.SCHEDULES, "Its schedules", {"curves": summary.id}, icon=places.SCHEDULES.icon)
     if summary.device_kind is DeviceKind.SIMULATED:
         st.warning(
             "**Simulated device.** No hardware was timed: these latencies are made up, for a demonstration or a test.",
             icon=":material/science:",
         )
+    if summary.imported_ms is not None:
+        st.info(
+            f"**Imported {moment(summary.imported_ms)}.** No device of this fleet measured it: what it is of is what "
+            "its file said.",
+            icon=":material/upload_file:",
+        )
 
 
-def progress(summary: CurveSummary, job: JobView) -> None:
-    """How far the job is that still adds to the curve."""
+def progress(summary: CurveSummary, job: JobView | None) -> None:
+    """How far the job is that still adds to the curve; an imported one has none."""
     readings = f"{summary.readings:,} readings so far"
-    if summary.job_state.final:
+    if job is None:
+        st.progress(1.0, text=f"{summary.readings:,} readings imported; their analysis is on the way")
+    elif summary.job_state.final:
         st.progress(1.0, text=f"{readings}; the job is {summary.job_state.value} and its analysis is on the way")
     elif job.progress is None or job.progress.passes_planned == 0:
         st.progress(0.0, text=f"{readings}; the job is {summary.job_state.value}")
@@ -41,7 +58,8 @@ def progress(summary: CurveSummary, job: JobView) -> None:
 
 def doubts(curve: Curve) -> None:
     """Every reason to distrust what is shown."""
-    if curve.doubts:
+    # Where nothing was measured yet there is nothing to doubt: the page says so instead of the curve.
+    if curve.doubts and curve.points:
         lines = "\n".join(f"- **{doubt.reason.value}**: {plain(doubt.evidence)}" for doubt in curve.doubts)
         st.warning(f"**Reasons to doubt this curve**\n{lines}", icon=":material/warning:")
 
@@ -55,6 +73,8 @@ def metrics(analysis: Analysis, summary: CurveSummary) -> None:
         name = "Full model" if full.tokens == summary.facts.tokens else "Largest count so far"
         text = f"{full.tokens} tokens · 95 %: {interval(full.low_ns, full.high_ns)}{doubted}"
         _metric(columns[0], name, milliseconds(full.latency_ns), text)
+    else:
+        _metric(columns[0], "Full model", "—", "no reading was accepted yet")
     choices = analysis.recommendation.choices
     if choices:
         best = choices[0]
@@ -62,17 +82,23 @@ def metrics(analysis: Analysis, summary: CurveSummary) -> None:
         text = f"at {best.tokens} tokens · 95 %: {reach}{doubted}"
         _metric(columns[1], "Best sweet spot saves", percent(best.saves_percent), text)
     else:
-        _metric(columns[1], "Best sweet spot saves", "—", "no smaller count is clearly faster")
+        why = "no smaller count is clearly faster" if full else "no reading was accepted yet"
+        _metric(columns[1], "Best sweet spot saves", "—", why)
     steps = analysis.steps.steps
     up = sum(step.change_ns > 0 for step in steps)
     if steps:
-        found = f"{up} up, {len(steps) - up} down · none confirmed yet"
+        found = f"{up} up, {len(steps) - up} down · {_confirmed(steps)}"
         _metric(columns[2], "Steps", str(len(steps)), f"{found}{doubted}")
     else:
         _metric(columns[2], "Steps", "—", f"{no_steps(analysis.steps.outcome)}{doubted}")
     total = curve.readings + curve.rejected
     share = 100 * curve.rejected / total if total else 0.0
     _metric(columns[3], "Readings", f"{total:,}", f"{percent(share)} rejected · {len(curve.factors)} passes")
+
+
+def _confirmed(steps: Sequence[Step]) -> str:
+    confirmed = sum(step.confirmed for step in steps)
+    return f"{confirmed} confirmed" if confirmed else "none confirmed yet"
 
 
 def _metric(column: st.delta_generator.DeltaGenerator, label: str, value: str, text: str) -> None:
@@ -90,11 +116,12 @@ def chart(look: Look) -> None:
     with st.container(horizontal=True):
         accepted = st.toggle("Accepted readings", value=True, key="show-accepted")
         rejected = st.toggle(f"Rejected readings ({analysis.curve.rejected:,})", value=False, key="show-rejected")
+        from_zero = st.toggle("Latency from zero", value=True, key="latency-from-zero", help=FROM_ZERO)
     drawn = chart_data.drawn_readings(analysis.curve, look.readings, accepted=accepted, rejected=rejected)
     # The slider stands below the chart and is read before it is drawn.
     place = st.container()
     shown = _shown(look.view.summary.id, analysis.curve)
-    place.altair_chart(curve_chart(analysis, drawn.frame, shown), width="stretch")
+    place.altair_chart(curve_chart(analysis, drawn.frame, shown, from_zero=from_zero), width="stretch")
     notes = [
         "The slider zooms. In the chart, drag to move, hold Shift and turn the wheel to zoom, double-click to go back.",
         "Readings are drawn as measured; the median divides each pass by its speed factor.",
@@ -134,7 +161,8 @@ def recommendation(analysis: Analysis) -> None:
 
 def steps(analysis: Analysis) -> None:
     """Where latency jumps."""
-    st.markdown("##### Steps :gray-badge[candidates]")
+    confirmed = sum(step.confirmed for step in analysis.steps.steps)
+    st.markdown(f"##### Steps :gray-badge[{f'{confirmed} confirmed' if confirmed else 'candidates'}]")
     if analysis.steps.steps:
         _table(tables.steps_table(analysis.steps.steps))
     explanation = plain(analysis.steps.explanation)
@@ -193,7 +221,7 @@ def _model_facts(look: Look) -> dict[str, str]:
         "Tokens": f"{summary.facts.tokens}, of these {summary.facts.prefix_tokens} class and register tokens",
         "Workload": workload_words(summary.workload, summary.facts),
         "Runtime": f"{summary.workload.runtime.value} {summary.facts.runtime_version}",
-        "Job": f"{summary.job_id}, {summary.job_state.value}",
+        "Job": "none here: imported" if summary.imported else f"{summary.job_id}, {summary.job_state.value}",
         "Method": f"{analysis.method}, version {analysis.method_version}",
         "Readings": f"{summary.readings:,}, of these {summary.accepted:,} accepted",
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agent.wire.fields import INT64_MAX
+from dashboard.address import number_in
 
 CURVE = "curve"
 
@@ -27,14 +27,9 @@ class Parsed:
 
 def from_query(params: Mapping[str, str]) -> Parsed:
     """The selection in the query parameters of an address. Parameters of other pages are left alone."""
-    text = params.get(CURVE)
-    if text is None:
-        return Parsed(selection=Selection())
-    if text.isascii() and text.isdigit() and 0 < int(text[:20]) <= INT64_MAX:
-        return Parsed(selection=Selection(curve_id=int(text[:20])))
-    shown = text if len(text) <= 40 else f"{text[:40]}…"
-    notice = f"The address asks for the curve “{shown}”: a curve is named by its number, as in ?curve=3."
-    return Parsed(selection=Selection(), notices=(notice,))
+    asked = number_in(params, CURVE)
+    notices = () if asked.notice is None else (asked.notice,)
+    return Parsed(selection=Selection(curve_id=asked.number), notices=notices)
 
 
 def to_query(selection: Selection) -> dict[str, str]:

@@ -6,6 +6,7 @@ import os
 
 import streamlit as st
 
+from agent.clock import SystemClock
 from agent.config import load_settings
 from agent.errors import Refused, StepfarmError
 from dashboard.brand import NAME, TAGLINE
@@ -38,7 +39,7 @@ def open_shelf(url: str, key: str) -> Shelf:
             status=403,
             type="not-allowed",
         )
-    return Shelf(client, principal)
+    return Shelf(client, principal, SystemClock())
 
 
 def _no_key() -> Refused:

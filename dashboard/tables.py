@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from agent.wire.conditions import Conditions
-from dashboard.wording import MINUS, NS_PER_MS, interval, milliseconds, moment, percent
+from dashboard.wording import MINUS, NS_PER_MS, confidence, interval, milliseconds, moment, percent
+from orchestrator.analysis.comparison import position_of
 from orchestrator.analysis.curve import Curve, PassFactor
 from orchestrator.analysis.recommendation import Choice
 from orchestrator.analysis.steps import Step
@@ -30,9 +31,11 @@ def steps_table(steps: Sequence[Step]) -> pd.DataFrame:
         {
             "From": step.after_tokens,
             "To": step.next_tokens,
+            "Lies after": str(position_of(step)),
             "Adds": _signed_ms(step.change_ns),
             "Of latency": percent(step.change_percent, signed=True),
             "95 % interval": f"{_signed_ms(step.interval_low_ns)} … {_signed_ms(step.interval_high_ns)}",
+            "Confidence": confidence(step),
             "State": "confirmed" if step.confirmed else "candidate",
         }
         for step in steps

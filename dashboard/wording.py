@@ -6,9 +6,9 @@ import re
 from datetime import datetime, timezone
 
 from agent.errors import StepfarmError
-from agent.wire.enrolment import DeviceKind
 from agent.wire.jobs import ModelFacts, Workload
-from orchestrator.analysis.steps import StepsOutcome
+from orchestrator.analysis.steps import Step, StepsOutcome
+from orchestrator.choosing import device_of
 from orchestrator.views import CurveSummary
 
 NS_PER_MS = 1_000_000
@@ -38,6 +38,15 @@ def percent(value: float, *, signed: bool = False) -> str:
     return text.replace("-", MINUS)
 
 
+def confidence(step: Step) -> str:
+    """How sure a step is, which one that rests on doubted points alone is not; empty where its method did not say."""
+    if step.confidence <= 0:
+        return ""
+    # Never 100 %: the share of curves without a step on which nothing as clear is found is no certainty.
+    text = f"{min(99.9, 100 * step.confidence):.1f} %"
+    return f"{text}, doubted" if step.doubted else text
+
+
 def no_steps(outcome: StepsOutcome) -> str:
     """Why no step is shown: that none was found is another thing than that none could have been."""
     return {
@@ -51,6 +60,38 @@ def moment(epoch_ms: int) -> str:
     return f"{datetime.fromtimestamp(epoch_ms / 1_000, tz=timezone.utc):%Y-%m-%d %H:%M} UTC"
 
 
+def span(seconds: float) -> str:
+    """A length of time as people say it: "a few seconds", "40 s", "12 min", "3 h 5 min", "9 days"."""
+    if seconds < 10:
+        return "a few seconds"
+    if seconds < 90:
+        return f"{round(seconds, -1):.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return f"{round(minutes / 1_440)} days"
+
+
+def still(seconds: float) -> str:
+    """How long something still takes, which is an estimate: "about 2 min left", "a few seconds left"."""
+    words = span(seconds)
+    return f"{words} left" if words.startswith("a ") else f"about {words} left"
+
+
+def ago(then_ms: int, now_ms: int) -> str:
+    """How long since: "just now", "40 s ago". A time in the future, by another clock, is just now."""
+    seconds = (now_ms - then_ms) / 1_000
+    return "just now" if seconds < 10 else f"{span(seconds)} ago"
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things: "1 job", "3 jobs"."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def workload_words(workload: Workload, facts: ModelFacts) -> str:
     """What the model was run with, the image size and threads as the device found them."""
     threads = "1 thread" if facts.threads == 1 else f"{facts.threads} threads"
@@ -62,9 +103,8 @@ def workload_words(workload: Workload, facts: ModelFacts) -> str:
 
 def curve_label(summary: CurveSummary) -> str:
     """What a list of curves calls this one."""
-    simulated = " (simulated)" if summary.device_kind is DeviceKind.SIMULATED else ""
     return (
-        f"{summary.device}{simulated} · {summary.model} · batch {summary.workload.batch_size} · "
+        f"{device_of(summary)} · {summary.model} · batch {summary.workload.batch_size} · "
         f"{moment(summary.created_ms)} · #{summary.id}"
     )
 

@@ -1,0 +1,116 @@
+"""What the Schedules page draws and lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from dashboard.compare_data import kept_points
+from dashboard.wording import NS_PER_MS, interval, milliseconds, percent
+from orchestrator.analysis.curve import in_words
+from orchestrator.analysis.schedules import Option, Origin, Saving, SchedulesFound
+from orchestrator.views import CurveView
+
+ORIGINS = {
+    Origin.RECOMMENDED: "recommended",
+    Origin.UNIFORM: "uniform",
+    Origin.PAPER: "the paper's choice",
+}
+MEASURED = "measured, cut before the first block"
+PREDICTED = "predicted, pruned in later blocks"
+MOST_DRAWN = 400
+"""Points of one small picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A curve with what the page calls it, and its schedules."""
+
+    name: str
+    view: CurveView
+    found: SchedulesFound
+
+
+def schedules_table(chosen: Sequence[Chosen]) -> pd.DataFrame:
+    """One row an option of a curve."""
+    return pd.DataFrame(_row(one, option) for one in chosen for option in one.found.options)
+
+
+def _row(one: Chosen, option: Option) -> dict[str, object]:
+    state = "verified" if option.verified else "unverified"
+    return {
+        "Curve": one.name,
+        "Schedule": ORIGINS[option.origin],
+        "Keeps": _keeps(option, one.found.full_tokens),
+        "State": f"{state} · doubted" if one.found.doubts else state,
+        "Measured, cut first": _latency(option.measured),
+        "Saves at most": _saves(option.measured),
+        "Predicted, pruned": _latency(option.predicted),
+        "Saves, predicted": _saves(option.predicted),
+        "Why": why(option),
+    }
+
+
+def _keeps(option: Option, full_tokens: int) -> str:
+    if option.tokens is None:
+        return f"{option.mean_tokens:.0f} on average"
+    return f"all {option.tokens}" if option.tokens == full_tokens else str(option.tokens)
+
+
+def _latency(saving: Saving | None) -> str:
+    if saving is None:
+        return "—"
+    return f"{milliseconds(saving.latency_ns)} ({interval(saving.low_ns, saving.high_ns)})"
+
+
+def _saves(saving: Saving | None) -> str:
+    if saving is None:
+        return "—"
+    return (
+        f"{percent(saving.saves_percent)} ({percent(saving.saves_low_percent)} to {percent(saving.saves_high_percent)})"
+    )
+
+
+def why(option: Option) -> str:
+    """Why the option is what it is, and which counts would be as good."""
+    return f"{option.reason}; as good within the noise: {in_words(option.as_good)}" if option.as_good else option.reason
+
+
+def curve_frame(view: CurveView) -> pd.DataFrame:
+    """One row a drawn point of the curve: tokens, ms, low, high."""
+    frame = pd.DataFrame(
+        {
+            "tokens": view.tokens,
+            "ms": view.latency_ns / NS_PER_MS,
+            "low": view.low_ns / NS_PER_MS,
+            "high": view.high_ns / NS_PER_MS,
+        }
+    )
+    return frame.iloc[kept_points(view, MOST_DRAWN)]
+
+
+def marks_frame(found: SchedulesFound) -> pd.DataFrame:
+    """One row a mark: what was measured at the tokens kept, and what is predicted at the mean tokens of a block."""
+    rows = []
+    for option in found.options:
+        for what, tokens, saving in (
+            (MEASURED, option.tokens, option.measured),
+            (PREDICTED, option.mean_tokens, option.predicted),
+        ):
+            if saving is None or tokens is None:
+                continue
+            rows.append(
+                {
+                    "schedule": ORIGINS[option.origin],
+                    "what": what,
+                    "tokens": tokens,
+                    "ms": saving.latency_ns / NS_PER_MS,
+                    "low": saving.low_ns / NS_PER_MS,
+                    "high": saving.high_ns / NS_PER_MS,
+                    "latency": _latency(saving),
+                    "saves": _saves(saving),
+                }
+            )
+    return pd.DataFrame(rows)
