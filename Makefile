@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # What the environment was made from: another content makes it anew.
-STAMP = $(VENV)/.made-from-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+MAKINGS := pyproject.toml constraints.txt tests/support/make_environment.sh
+STAMP = $(VENV)/.made-from-$(shell cat $(MAKINGS) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format pictures constraints clean
@@ -14,7 +15,7 @@ help:  ## list the targets
 
 setup: $(STAMP)  ## make the environment in .venv
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): $(MAKINGS)
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh tests/support/make_environment.sh
 	@rm -f $(VENV)/.made-from-*
 	@touch $@

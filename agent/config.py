@@ -7,11 +7,13 @@ silently ignored is worse than one that is not there.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -48,11 +50,20 @@ class Settings:
         default=None,
         metadata={"help": "The key that commands sign in with. Default: the operator's key in the state directory."},
     )
+    public_url: str | None = field(
+        default=None,
+        metadata={"help": "The address at which devices reach the orchestrator. Default: the loopback address."},
+    )
 
     @property
     def orchestrator_url(self) -> str:
         """The address that clients on this machine use."""
         return self.url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def device_url(self) -> str:
+        """The address that devices are told: the public one, else this machine's loopback address, for itself alone."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
 
     @property
     def agent_home(self) -> Path:
@@ -100,8 +111,10 @@ def _from_file(path: Path) -> dict[str, Any]:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path} cannot be read: {error}", "Mend the file, or remove it to use defaults.") from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
     for name in found:
         _refuse_unknown(name, f"{path}: {name}")
         if name == "home":
@@ -109,6 +122,16 @@ def _from_file(path: Path) -> dict[str, Any]:
                 f"{path}: home cannot stand in the file.", f"Set {PREFIX}HOME instead: the file lies in it."
             )
     return found
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigError:
+    home = path.parent
+    if not os.access(home, os.X_OK):
+        return ConfigError(
+            f"The state directory {home} cannot be entered: {error.strerror}.",
+            f"Run as the user that it belongs to, or set {PREFIX}HOME to a directory of your own.",
+        )
+    return ConfigError(f"{path} cannot be read: {error.strerror}.", "See to its rights, or remove it to use defaults.")
 
 
 def _refuse_unknown(name: str, place: str) -> None:
@@ -121,6 +144,8 @@ def _refuse_unknown(name: str, place: str) -> None:
 def _convert(name: str, value: Any) -> Any:
     if name in PORTS:
         return _port(name, value)
+    if name == "public_url":
+        return _web_address(name, value)
     if isinstance(value, str | Path):
         return value
     raise ConfigError(f"{name} must be a text, not {value!r}.", f"Correct {name} in {FILE_NAME}.")
@@ -136,3 +161,24 @@ def _port(name: str, value: Any) -> int:
         f"{name} must be a port from 1 to 65535, not {value!r}.",
         f"Correct {PREFIX}{name.upper()}, or {name} in {FILE_NAME}.",
     )
+
+
+def _web_address(name: str, value: Any) -> str:
+    advice = f"It looks like https://farm.example.org. Correct {PREFIX}{name.upper()}, or {name} in {FILE_NAME}."
+    wrong = ConfigError(f"{name} must be an http or https address, not {value!r}.", advice)
+    if not isinstance(value, str):
+        raise wrong
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.username is not None or parts.password is not None:
+        # The value is not repeated: it holds a password.
+        raise ConfigError(f"{name} must not carry a name or password.", advice)
+    plain = value.isascii() and value.isprintable() and " " not in value
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or not plain:
+        raise wrong
+    if parts.query or parts.fragment:
+        raise wrong
+    return value.rstrip("/")

@@ -38,6 +38,9 @@ from orchestrator.analysis.pieces import pieces_of
 from orchestrator.analysis.steps import Step, change_at, confidence_of, find_steps
 
 SIZES = (197, 577, 1370)
+LARGEST = 4096
+"""Tokens of the largest curve there may be; only the time is taken on it, and not that of peers, minutes a curve."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -113,7 +116,7 @@ def found_table(options: Options) -> None:
     for peer in peers():
         cases = [case for case in _planted_cases(options, size=5) if _within(peer, case, options)]
         if cases:
-            _found_row(peer.name, [(case, _peer_score(peer, case)) for case in cases], options)
+            _found_row(peer.name, list(options.each(functools.partial(_peer_score, peer), cases)), options)
 
 
 def _found_row(name: str, rows: Sequence[tuple[Case, Score]], options: Options) -> None:
@@ -147,7 +150,7 @@ def free_table(options: Options) -> None:
     for peer in peers():
         cases = [case for case in _free_cases(options) if _within(peer, case, options)]
         if cases:
-            false = np.mean([len(peer.detect(curve_of(_free(case).passes))) for case in cases])
+            false = np.mean([number for _, number in options.each(functools.partial(_peer_false, peer), cases)])
             print(f"| {peer.name}, {len(cases)} curves |" + " |" * len(options.sizes) + f" {false:.3f} |", flush=True)
     print("\n| z at least | stated confidence | step-free curves without such a step |\n| --- | --- | --- |")
     for z in (3.5, 3.75, 4.0, 4.25, 4.5):
@@ -212,7 +215,7 @@ def time_table(options: Options) -> None:
     others = [peer for peer in peers() if "Pelt" in peer.name]
     print("| tokens | curve from 7 passes | steps | whole analysis |" + "".join(f" {peer.name} |" for peer in others))
     print("| --- | --- | --- | --- |" + " --- |" * len(others))
-    for tokens in (*options.sizes, 4096):
+    for tokens in (*options.sizes, LARGEST):
         print(f"| {tokens} | " + " | ".join(_times(tokens, others)) + " |", flush=True)
 
 
@@ -226,7 +229,7 @@ def _times(tokens: int, others: Sequence[Peer]) -> list[str]:
         _milliseconds(lambda: analyse(planted.passes)),
     ]
     theirs = [
-        _milliseconds(functools.partial(peer.detect, curve), runs=1) if tokens in peer.seeds else "" for peer in others
+        _milliseconds(functools.partial(peer.detect, curve), runs=1) if tokens < LARGEST else "" for peer in others
     ]
     return [*own, *theirs]
 
@@ -283,6 +286,10 @@ def _free_case(case: Case) -> list[float]:
 def _peer_score(peer: Peer, case: Case) -> Score:
     planted = _planted(case)
     return score(peer.detect(curve_of(planted.passes)), planted.after)
+
+
+def _peer_false(peer: Peer, case: Case) -> int:
+    return len(peer.detect(curve_of(_free(case).passes)))
 
 
 @dataclass(frozen=True)

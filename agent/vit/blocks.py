@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import cast
 
 import torch
-from timm.models.vision_transformer import VisionTransformer
-from torch import nn
 
-from agent.vit.cut import gather_tokens, input_of_blocks
+from agent.vit.cut import CuttableVit, blocks_of, embed, keep
 from agent.vit.failures import refuse_out_of_memory
 
 
@@ -22,27 +19,27 @@ class BlocksInPlace:
     of all. What a block computes does not matter for its latency; how many tokens it gets does.
 
     Args:
-        model: a plain ViT, in place, ready to run.
+        model: where it is to run, ready to.
         images: the batch that every call works on, (batch, channels, height, width).
         synchronise: called after each block, where the processor works on while the caller goes on.
     """
 
-    def __init__(
-        self, model: VisionTransformer, images: torch.Tensor, synchronise: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, model: CuttableVit, images: torch.Tensor, synchronise: Callable[[], None] | None = None) -> None:
+        self._model = model
         with torch.inference_mode():
-            self._embedded = input_of_blocks(model, images)
-        self._turns = itertools.cycle(cast("list[nn.Module]", list(model.blocks)))
+            self._embedded = embed(model, images)
+        self._turn = itertools.count()
         self._synchronise = synchronise
 
     def prepare(self, kept: torch.Tensor) -> Callable[[], None]:
         """A call that runs the next block once with the tokens ``kept``, ascending indices, shape (n,)."""
         with torch.inference_mode():
-            x = gather_tokens(self._embedded, kept)
-        turns, synchronise = self._turns, self._synchronise
+            x, rotary = keep(self._model, self._embedded, kept)
+            blocks = blocks_of(self._model, rotary)
+        turn, synchronise = self._turn, self._synchronise
 
         def run() -> None:
-            block = next(turns)
+            block = blocks[next(turn) % len(blocks)]
             try:
                 with torch.inference_mode():
                     block(x)

@@ -7,28 +7,34 @@ from collections.abc import Callable, Iterator
 
 import torch
 import torch._dynamo
-from timm.models.vision_transformer import VisionTransformer
-from torch._dynamo.exc import TorchDynamoException
+from torch._dynamo.exc import BackendCompilerFailed, FailOnRecompileLimitHit, TorchDynamoException
 from torch._dynamo.utils import counters
 
 from agent.errors import MeasurementFailed
-from agent.vit.cut import forward_cut
+from agent.vit.cut import CuttableVit, forward_cut
+from agent.vit.refusals import first_line
 from agent.wire.fields import MOST_TOKENS
 from agent.wire.jobs import FailureReason, Runtime
 
-Forward = Callable[[VisionTransformer, torch.Tensor, torch.Tensor], torch.Tensor]
+GRAPHS_IF_DYNAMIC = 8
+"""Enough for a model of one graph. One that needs more has its token count for a constant, and is refused."""
+
+Forward = Callable[[CuttableVit, torch.Tensor, torch.Tensor], torch.Tensor]
 """Logits of a model, images and kept indices, as `agent.vit.cut.forward_cut`."""
 
 
-def forward_of(runtime: Runtime) -> Forward:
-    """The cut forward pass as ``runtime`` executes it: eager, one graph for all token counts, or one a count."""
+def forward_of(runtime: Runtime, *, backend: str = "inductor") -> Forward:
+    """The cut forward pass as ``runtime`` executes it: eager, one graph for all token counts, or one a count.
+
+    ``backend`` is what makes code of the graphs, by the name that torch has for it.
+    """
     if runtime is Runtime.EAGER:
         return forward_cut
-    # One graph a count is what was asked for; by default torch gives up, and runs eagerly, after eight.
-    torch._dynamo.config.recompile_limit = MOST_TOKENS  # noqa: SLF001
-    compiled = torch.compile(forward_cut, fullgraph=True, dynamic=runtime is Runtime.COMPILE_DYNAMIC)
+    dynamic = runtime is Runtime.COMPILE_DYNAMIC
+    _allow_graphs(GRAPHS_IF_DYNAMIC if dynamic else MOST_TOKENS)
+    compiled = torch.compile(forward_cut, fullgraph=True, dynamic=dynamic, backend=backend)
 
-    def forward(model: VisionTransformer, images: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    def forward(model: CuttableVit, images: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
         with _compiler_explained():
             logits: torch.Tensor = compiled(model, images, kept)
         return logits
@@ -36,9 +42,20 @@ def forward_of(runtime: Runtime) -> Forward:
     return forward
 
 
+def _allow_graphs(count: int) -> None:
+    """Have torch fail where it would make more graphs than ``count``; its own limits are eight, and 256 over all."""
+    config = torch._dynamo.config  # noqa: SLF001
+    # Newer torch calls them recompile_limit, and knows these names too.
+    config.cache_size_limit = count
+    config.accumulated_cache_size_limit = count
+
+
 def mark_tokens_dynamic(kept: torch.Tensor) -> None:
-    """Have the compiler take the length of ``kept`` for one that changes, from its first sight of it."""
-    torch._dynamo.mark_dynamic(kept, 0)  # noqa: SLF001
+    """Have the compiler take the length of ``kept`` for one that changes, from its first sight of it.
+
+    Torch takes a length of one for a constant even so: where a single patch is left, that count gets its own graph.
+    """
+    torch._dynamo.maybe_mark_dynamic(kept, 0)  # noqa: SLF001
 
 
 @contextlib.contextmanager
@@ -67,12 +84,12 @@ def _not_compiled() -> MeasurementFailed:
 def _compiler_explained() -> Iterator[None]:
     try:
         yield
-    except TorchDynamoException as error:
-        words = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    except (TorchDynamoException, FailOnRecompileLimitHit) as error:
+        install = "Install a C++ compiler that torch finds (g++ or clang), or ask"
         raise MeasurementFailed(
             FailureReason.RUNTIME_MISSING,
-            f"torch cannot compile the model here: {words}",
-            "Install a C++ compiler that torch finds (g++ or clang), or ask for the runtime eager.",
+            f"torch cannot compile the model here: {first_line(error)}",
+            f"{install if isinstance(error, BackendCompilerFailed) else 'Ask'} for the runtime eager.",
         ) from None
     except RuntimeError as error:
         # What torch says where the environment has switched its compiler off.

@@ -8,12 +8,12 @@ from typing import Any
 
 import timm
 import torch
-from timm.models.vision_transformer import VisionTransformer
 
 from agent.errors import MeasurementFailed
 from agent.onnx.metadata import IMAGES, KEPT, LOGITS, ExportFacts
-from agent.vit.cut import forward_cut
+from agent.vit.cut import CuttableVit, forward_cut
 from agent.vit.models import all_tokens, load_model
+from agent.vit.refusals import first_line
 from agent.vit.subject import DTYPES, channels_of
 from agent.wire.jobs import DataType, FailureReason
 
@@ -24,7 +24,7 @@ EXAMPLE_BATCH = 2
 class _Cut(torch.nn.Module):
     """The cut forward pass as a module, which is what the exporter takes."""
 
-    def __init__(self, model: VisionTransformer) -> None:
+    def __init__(self, model: CuttableVit) -> None:
         super().__init__()
         self.model = model
 
@@ -40,7 +40,7 @@ def export_model(name: str, *, image_size: int | None = None, data_type: DataTyp
     runtime measures, and the file says what is in it (`agent.onnx.metadata.ExportFacts`).
 
     Raises:
-        MeasurementFailed: the model is unknown or no plain ViT, or does not take this image size or export.
+        MeasurementFailed: the model is unknown or cannot be cut, or does not take this image size or export.
     """
     model = load_model(name, image_size=image_size).to(DTYPES[data_type])
     size, tokens = int(model.patch_embed.img_size[0]), all_tokens(model)
@@ -63,7 +63,7 @@ def export_model(name: str, *, image_size: int | None = None, data_type: DataTyp
         # The exporter has no error of its own for what it cannot do.
         raise MeasurementFailed(
             FailureReason.MODEL_UNSUPPORTED,
-            f"{name} cannot be exported to ONNX: {(str(error).strip().splitlines() or [type(error).__name__])[0]}",
+            f"{name} cannot be exported to ONNX: {first_line(error)}",
             "Ask for the runtime eager, or choose another model or data type.",
         ) from error
     assert program is not None

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import torch
 
 from agent.errors import MeasurementFailed
+from agent.vit.refusals import first_line, out_of_memory
 from agent.wire.jobs import FailureReason
 
-_CPU_MEMORY_SIGNS = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory")
+_CPU_MEMORY_SIGNS = re.compile(
+    r"DefaultCPUAllocator|can't allocate memory|not enough memory|bad_alloc"
+    # oneDNN has no other words for it. A descriptor that it cannot create is another matter: no such operation here.
+    r"|could not create a primitive(?! descriptor)"
+)
 
 
 @contextlib.contextmanager
@@ -25,15 +31,11 @@ def memory_explained() -> Iterator[None]:
 
 def refuse_out_of_memory(error: RuntimeError) -> None:
     """Raise `MeasurementFailed` where torch's ``error`` means that memory ran out."""
-    on_gpu = isinstance(error, torch.cuda.OutOfMemoryError)
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        raise out_of_memory("GPU", first_line(error)) from None
     # On the CPU torch raises a bare RuntimeError; its text is all there is to go by.
-    if not on_gpu and not any(sign in str(error) for sign in _CPU_MEMORY_SIGNS):
-        return
-    raise MeasurementFailed(
-        FailureReason.OUT_OF_MEMORY,
-        f"the measurement needs more memory than the {'GPU' if on_gpu else 'device'} has free: {_first_line(error)}",
-        "Choose a smaller batch size, image size or model.",
-    ) from None
+    if _CPU_MEMORY_SIGNS.search(str(error)):
+        raise out_of_memory("device", first_line(error)) from None
 
 
 @contextlib.contextmanager
@@ -45,10 +47,6 @@ def workload_explained(name: str) -> Iterator[None]:
     except (RuntimeError, AssertionError, TypeError, ValueError) as error:
         raise MeasurementFailed(
             FailureReason.WORKLOAD_UNSUPPORTED,
-            f"{name} does not run with this workload: {_first_line(error)}",
+            f"{name} does not run with this workload: {first_line(error)}",
             "Choose another data type or image size.",
         ) from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -6,20 +6,26 @@ import difflib
 
 import timm
 import torch
-from timm.layers.attention import Attention
+from timm.layers.attention import Attention, AttentionRope
+from timm.layers.pos_embed_sincos import RotaryEmbeddingCat, RotaryEmbeddingDinoV3, RotaryEmbeddingMixed
 from timm.models.deit import VisionTransformerDistilled
+from timm.models.eva import Eva, EvaAttention, EvaBlock, EvaBlockPostNorm
 from timm.models.vision_transformer import Block, VisionTransformer
 
 from agent.errors import MeasurementFailed
+from agent.vit.cut import CuttableVit
 from agent.wire.fields import MOST_TOKENS
 from agent.wire.jobs import FailureReason
 
 WEIGHTS_SEED = 0
 """Latency does not depend on the weights; a fixed seed makes the same model every time."""
 
+_ROTARY = (RotaryEmbeddingCat, RotaryEmbeddingMixed, RotaryEmbeddingDinoV3)
+"""Those whose last axis but one holds the patches, as `agent.vit.cut.Embedded` says."""
 
-def load_model(name: str, *, image_size: int | None = None) -> VisionTransformer:
-    """The plain ViT of this name, in float32 on the CPU, for inference, with random weights.
+
+def load_model(name: str, *, image_size: int | None = None) -> CuttableVit:
+    """The ViT of this name, in float32 on the CPU, for inference, with random weights.
 
     Args:
         name: a name that timm knows, with or without a tag for weights (``deit_tiny_patch16_224.fb_in1k``), which
@@ -27,20 +33,21 @@ def load_model(name: str, *, image_size: int | None = None) -> VisionTransformer
         image_size: height and width in pixels; the model's own where it is None.
 
     Raises:
-        MeasurementFailed: no such model, not a plain ViT, or it does not take this image size.
+        MeasurementFailed: no such model, none that can be cut, or it does not take this image size.
     """
     # is_model knows neither "hf-hub:" nor "local-dir:", which would load what somebody else wrote.
     if not timm.is_model(name):
         raise _unknown(name)
     model = _created(name, image_size)
-    complaint = not_plain(model)
+    complaint = not_cuttable(model)
     if complaint is not None:
         raise MeasurementFailed(
             FailureReason.MODEL_UNSUPPORTED,
             f"{name} cannot be cut to fewer tokens: {complaint}",
-            "Choose a plain Vision Transformer, such as deit_tiny_patch16_224 or vit_base_patch16_224.",
+            "Choose a plain Vision Transformer, EVA-02 or DINOv3, such as deit_tiny_patch16_224, "
+            "vit_base_patch16_224 or vit_small_patch16_dinov3.",
         )
-    assert isinstance(model, VisionTransformer)
+    assert isinstance(model, VisionTransformer | Eva)
     _refuse_image_size(name, model, image_size)
     return model.eval()
 
@@ -73,11 +80,18 @@ def _unknown(name: str) -> MeasurementFailed:
     )
 
 
-def not_plain(model: torch.nn.Module) -> str | None:
-    """What keeps `agent.vit.cut.forward_cut` from being this model's forward; None for a plain ViT.
+def not_cuttable(model: torch.nn.Module) -> str | None:
+    """What keeps `agent.vit.cut.forward_cut` from being this model's forward; None where nothing does.
 
-    Classes are compared exactly: a subclass may do anything. The distilled one differs from its base in the two methods
-    that the cut calls, and in nothing else.
+    Classes are compared exactly, for a subclass may do anything.
+    """
+    return _not_plain_eva(model) if type(model) is Eva else not_plain(model)
+
+
+def not_plain(model: torch.nn.Module) -> str | None:
+    """What this model has that a plain `VisionTransformer` has not; None for a plain one.
+
+    The distilled one differs from its base in the two methods that the cut calls, and in nothing else.
     """
     if type(model) not in (VisionTransformer, VisionTransformerDistilled):
         return f"it is a {type(model).__name__}, not a plain VisionTransformer"
@@ -92,7 +106,20 @@ def not_plain(model: torch.nn.Module) -> str | None:
     return None
 
 
-def _refuse_image_size(name: str, model: VisionTransformer, wanted: int | None) -> None:
+def _not_plain_eva(model: Eva) -> str | None:
+    for block in model.blocks:
+        if type(block) not in (EvaBlock, EvaBlockPostNorm):
+            return f"its blocks are {type(block).__name__}, not Eva's own"
+        if type(block.attn) not in (EvaAttention, AttentionRope):
+            return f"its attention is {type(block.attn).__name__}, not Eva's own"
+    if model.rope is not None and type(model.rope) not in _ROTARY:
+        return f"its rotary embedding is {type(model.rope).__name__}, whose patches cannot be told apart"
+    if model.patch_drop is not None:
+        return "it drops patches by itself"
+    return None
+
+
+def _refuse_image_size(name: str, model: CuttableVit, wanted: int | None) -> None:
     height, width = model.patch_embed.img_size
     complaint, advice = None, "Leave the image size out to use the model's own."
     if height != width:
@@ -108,6 +135,6 @@ def _refuse_image_size(name: str, model: VisionTransformer, wanted: int | None) 
         raise MeasurementFailed(FailureReason.WORKLOAD_UNSUPPORTED, complaint, advice)
 
 
-def all_tokens(model: VisionTransformer) -> int:
+def all_tokens(model: CuttableVit) -> int:
     """The transformer tokens that the first block sees, prefix included."""
     return int(model.patch_embed.num_patches) + int(model.num_prefix_tokens)

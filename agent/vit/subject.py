@@ -8,14 +8,15 @@ from typing import Any, cast
 
 import timm
 import torch
-from timm.models.vision_transformer import VisionTransformer
 
 from agent.errors import MeasurementFailed
 from agent.measure.cores import cores_allowed
 from agent.vit.compiled import compiling, forward_of, mark_tokens_dynamic
+from agent.vit.cut import CuttableVit
 from agent.vit.failures import memory_explained, refuse_out_of_memory, workload_explained
 from agent.vit.kept import kept_tokens
 from agent.vit.models import all_tokens, load_model
+from agent.vit.refusals import not_finite
 from agent.wire.jobs import DataType, FailureReason, ModelFacts, Processor, Runtime, Workload
 
 INPUT_SEED = 0
@@ -31,7 +32,7 @@ def load_vit_subject(name: str, workload: Workload) -> VitSubject:
     """The named model for this workload on this machine, after one run with all tokens.
 
     Raises:
-        MeasurementFailed: the model is unknown or no plain ViT, or this workload does not run here.
+        MeasurementFailed: the model is unknown or cannot be cut, or this workload does not run here or not to a result.
     """
     refuse_missing_processor(workload.processor)
     threads = set_threads(workload.threads)
@@ -41,14 +42,16 @@ def load_vit_subject(name: str, workload: Workload) -> VitSubject:
         subject = VitSubject(model, workload, threads)
     first_run = contextlib.nullcontext() if workload.runtime is Runtime.EAGER else compiling()
     with workload_explained(name), first_run:
-        subject.prepare(subject.facts.tokens)()
+        finite = subject.try_out()
+    if not finite:
+        raise not_finite(name, workload.data_type)
     return subject
 
 
 class VitSubject:
     """A loaded model with the one batch of random images that every call gets."""
 
-    def __init__(self, model: VisionTransformer, workload: Workload, threads: int) -> None:
+    def __init__(self, model: CuttableVit, workload: Workload, threads: int) -> None:
         self._model = model
         self._forward = forward_of(workload.runtime)
         self._dynamic = workload.runtime is Runtime.COMPILE_DYNAMIC
@@ -73,15 +76,15 @@ class VitSubject:
         """What was found when the model was loaded."""
         return self._facts
 
+    def try_out(self) -> bool:
+        """Run the model once with all tokens; whether everything that it computed of the images is a finite number."""
+        with torch.inference_mode():
+            logits = self._forward(self._model, self._images, self._kept(self._facts.tokens))
+            return bool(logits.isfinite().all())
+
     def prepare(self, tokens: int) -> Callable[[], None]:
         """A call that runs the model once, cut to ``tokens`` tokens, and returns when the result is there."""
-        kept = torch.tensor(
-            kept_tokens(tokens, all_tokens=self._facts.tokens, prefix_tokens=self._facts.prefix_tokens),
-            dtype=torch.int64,
-            device=self._device,
-        )
-        if self._dynamic:
-            mark_tokens_dynamic(kept)
+        kept = self._kept(tokens)
         model, images, forward = self._model, self._images, self._forward
 
         # A plain try costs nothing where a context manager would cost microseconds of every timed call.
@@ -99,8 +102,19 @@ class VitSubject:
 
         return run_and_synchronise if self._synchronise else run
 
+    def _kept(self, tokens: int) -> torch.Tensor:
+        """The indices of the ``tokens`` that stay, where the model is."""
+        kept = torch.tensor(
+            kept_tokens(tokens, all_tokens=self._facts.tokens, prefix_tokens=self._facts.prefix_tokens),
+            dtype=torch.int64,
+            device=self._device,
+        )
+        if self._dynamic:
+            mark_tokens_dynamic(kept)
+        return kept
 
-def channels_of(model: VisionTransformer) -> int:
+
+def channels_of(model: CuttableVit) -> int:
     """How many channels the images of ``model`` have."""
     # timm.create_model gives every model this description; hybrid stems hide their channels.
     return int(cast("dict[str, Any]", model.pretrained_cfg)["input_size"][0])

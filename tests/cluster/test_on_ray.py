@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orchestrator.analysis.planning import Plan
 from orchestrator.jobs.states import JobState
+from orchestrator.leftovers import read
 from tests.cluster.conftest import Cluster
 from tests.support.filling import begun, enrolled
 from tests.support.processes import descendants, is_loopback, listening, wait_until
@@ -37,6 +38,13 @@ def test_secrets_are_for_their_owner_alone(cluster: Cluster) -> None:
     modes = {name: (home / name).stat().st_mode & 0o777 for name in ("operator.key", "ray.token")}
 
     assert modes == {"operator.key": 0o600, "ray.token": 0o600}
+
+
+def test_rays_sockets_and_logs_are_for_their_owner_alone(cluster: Cluster) -> None:
+    (folder,) = read(cluster.home / "orchestrator").folders
+
+    assert list((folder / "r").glob("session_*/sockets/*"))
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_killed_replica_comes_back_and_nothing_is_lost(cluster: Cluster) -> None:

@@ -7,6 +7,7 @@ import pytest
 from orchestrator.analysis.advice import FREE_PERCENT, Advice, advice_for
 from orchestrator.analysis.analyse import analyse, analyse_curve
 from orchestrator.analysis.curve import Curve
+from orchestrator.analysis.pieces import pieces_of
 from tests.support.curves import Law, a_curve, sawtooth, slope, some_passes, staircase
 
 
@@ -62,8 +63,9 @@ def test_the_intervals_of_offers_hold_the_truth(law: Law) -> None:
     holds = []
     for seed in range(4):
         analysis = analyse_curve(a_curve(law=law, seed=seed))
+        pieces = pieces_of(analysis.curve)
         for tokens in range(20, 198, 29):
-            advice = advice_for(analysis, tokens)
+            advice = advice_for(analysis, tokens, pieces)
             for offer in filter(None, (advice.keep, advice.faster, advice.drop)):
                 truth = 100 * (law(offer.tokens) / law(tokens) - 1)
                 holds.append(offer.low_percent <= truth <= offer.high_percent)

@@ -21,6 +21,7 @@ from orchestrator.analysis.pieces import pieces_of
 from orchestrator.analysis.steps import (
     LEAST_Z,
     Direction,
+    Step,
     StepsFound,
     StepsOutcome,
     change_at,
@@ -167,19 +168,24 @@ def test_a_step_up_and_one_down_say_so() -> None:
     assert (up.direction, down.direction) == (Direction.UP, Direction.DOWN)
 
 
+def interval_of_position(step: Step) -> range:
+    assert step.after_low_tokens is not None
+    assert step.after_high_tokens is not None
+    return range(step.after_low_tokens, step.after_high_tokens + 1)
+
+
 def test_the_interval_of_a_position_holds_the_truth_95_times_in_100() -> None:
     steps = [step for seed in range(40) for step in find_steps(short_curve(percent=1.1, seed=seed)).steps]
-    holds = [step.after_low_tokens <= 96 <= step.after_high_tokens for step in steps if abs(step.after_tokens - 96) < 9]
-    widths = {step.after_high_tokens - step.after_low_tokens for step in steps}
-    assert len(holds) >= 20
-    assert np.mean(holds) >= 0.95
-    assert max(widths) > 0
+    intervals = [interval_of_position(step) for step in steps if abs(step.after_tokens - 96) < 9]
+    assert len(intervals) >= 20
+    assert np.mean([96 in interval for interval in intervals]) >= 0.95
+    assert max(map(len, intervals)) > 1
 
 
 def test_the_interval_of_a_change_at_a_told_place_holds_the_truth_95_times_in_100() -> None:
-    told = [change_at(short_curve(percent=3, seed=seed), 96) for seed in range(60)]
+    told = [change_at(short_curve(percent=3, seed=seed), 96) for seed in range(40)]
     holds = [one.interval_low_ns <= 0.03 * slope(96) <= one.interval_high_ns for one in told if one]
-    assert len(holds) == 60
+    assert len(holds) == 40
     assert np.mean(holds) >= 0.9
 
 
