@@ -138,19 +138,25 @@ def find_steps(curve: Curve, pieces: Pieces | None = None, per_pass_ns: Floats |
     if curve.distrusted:
         words = _all_doubted(curve, len(seen))
         return StepsFound(outcome=StepsOutcome.TOO_NOISY, steps=(), explanation=words, slopes=slopes)
+    outcome, words = _ending(curve, steps, disputed)
+    return StepsFound(outcome=outcome, steps=steps, explanation=words, slopes=slopes)
+
+
+def _ending(curve: Curve, steps: tuple[Step, ...], disputed: Sequence[int]) -> tuple[StepsOutcome, str]:
+    """What a search came to that found ``steps``, and jumps after the counts ``disputed`` that passes do not share."""
     unseen = VISIBLE_ERRORS * float(np.median([point.standard_error_ns / point.latency_ns for point in curve.points]))
     size = f"a jump of less than about {100 * unseen:.1f} % at a single place could have been missed"
     if steps:
         number = "1 step" if len(steps) == 1 else f"{len(steps)} steps"
-        outcome, words = StepsOutcome.FOUND, f"{number} found; {size}{_doubted_of(steps)}{_disputed_of(disputed)}"
-    elif disputed:
-        outcome, words = StepsOutcome.TOO_NOISY, f"cannot be told: {size}{_disputed_of(disputed)}"
-    elif unseen > LARGEST_UNSEEN:
-        outcome = StepsOutcome.TOO_NOISY
-        words = f"too noisy to tell: {size}; measure more passes, or with less else running on the device"
-    else:
-        outcome, words = StepsOutcome.NONE, f"no step found: {size}"
-    return StepsFound(outcome=outcome, steps=steps, explanation=words, slopes=slopes)
+        return StepsOutcome.FOUND, f"{number} found; {size}{_doubted_of(steps)}{_disputed_of(disputed)}"
+    if disputed:
+        return StepsOutcome.TOO_NOISY, f"cannot be told: {size}{_disputed_of(disputed)}"
+    if unseen > LARGEST_UNSEEN:
+        return (
+            StepsOutcome.TOO_NOISY,
+            f"too noisy to tell: {size}; measure more passes, or with less else running on the device",
+        )
+    return StepsOutcome.NONE, f"no step found: {size}"
 
 
 def change_at(curve: Curve, after_tokens: int, pieces: Pieces | None = None) -> Step | None:
