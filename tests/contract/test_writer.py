@@ -30,8 +30,10 @@ writer.take(wait_s=0)
 print("held", flush=True)
 sys.stdin.read()
 """
+# Waits until the other side is gone: the connection still answers until then.
 CUT = sa.text(
-    "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND database = "
+    "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 30000)) FROM pg_locks "
+    "WHERE locktype = 'advisory' AND database = "
     "(SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 

@@ -1,6 +1,6 @@
 """Makes the pictures of the documentation from a running dashboard.
 
-    python -m tests.support.make_pictures --home STATE_DIRECTORY [--curve 1] [--sweep 1] [curve fleet sweep]
+    python -m tests.support.make_pictures --home STATE_DIRECTORY [--curve 1] [--sweep 1] [curve fleet sweep compare]
 
 Start ``stepfarm up`` or ``stepfarm demo`` first. It needs Chromium and the extra ``stepfarm[dev]``.
 """
@@ -36,7 +36,7 @@ class Picture:
 def main() -> None:
     """Sign in, wait for each page and photograph it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="curve, fleet or sweep; by default all three")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="curve, fleet, sweep or compare; by default all")
     parser.add_argument("--home", help="the state directory, for the operator's key and the dashboard's port")
     parser.add_argument("--url", help="the dashboard; by default on this machine, at the port of the settings")
     parser.add_argument("--key", help="the key to sign in with; by default the operator's in the state directory")
@@ -47,6 +47,7 @@ def main() -> None:
         "curve": Picture(f"/curve?curve={arguments.curve}" if arguments.curve else "/curve", 1330, _curve_is_drawn),
         "fleet": Picture("/fleet", 720, _fleet_is_there),
         "sweep": Picture(f"/sweeps?sweep={arguments.sweep}", 900, _sweep_is_there),
+        "compare": Picture("/compare?simulated=1&batch=1&y=ratio", 1250, _chart_is_there),
     }
     unknown = sorted(set(arguments.names) - set(pictures))
     if unknown:
@@ -68,8 +69,12 @@ def _where(home: str | None, url: str | None, key: str | None) -> tuple[str, str
     return url or f"http://127.0.0.1:{settings.dashboard_port}", key
 
 
-def _curve_is_drawn(page: Page) -> None:
+def _chart_is_there(page: Page) -> None:
     expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def _curve_is_drawn(page: Page) -> None:
+    _chart_is_there(page)
     expect(page.get_by_text("Sweet spots", exact=True)).to_be_attached(timeout=PATIENCE_MS)
 
 
