@@ -15,6 +15,10 @@ from dashboard.sweep_wish import Wish, WishUnclear
 from dashboard.wording import counted, plain
 from orchestrator.views import DeviceState, DeviceView, SweepRequest
 
+_QUEUED = "new-sweep-queued"
+JUST_NOW_NS = 2 * 10**9
+"""Nobody opens the form again so soon after a sweep was queued."""
+
 
 def show() -> None:
     """The page, or what is wrong."""
@@ -24,10 +28,10 @@ def show() -> None:
 def _page(shelf: Shelf) -> None:
     if trouble.for_operators_alone(shelf, "Queueing sweeps"):
         return
-    queued = address.number_in(st.query_params.to_dict(), address.SWEEP).number
-    if queued is not None:
-        # The second of two presses came just as the first led away from here.
-        places.go(places.SWEEPS, {address.SWEEP: queued})
+    queued_id, at_ns = st.session_state.get(_QUEUED, (None, 0))
+    if queued_id is not None and shelf.clock.monotonic_ns() - at_ns < JUST_NOW_NS:
+        # The second of two presses came while the first was leading away, and brought the person back here.
+        places.go(places.SWEEPS, {address.SWEEP: queued_id})
     devices = working(shelf.client.devices())
     if not devices:
         st.info("There is no device yet that could measure. Let one in first.", icon=places.ENROL.icon)
@@ -43,6 +47,7 @@ def _page(shelf: Shelf) -> None:
         try:
             wanted = sweep_wish.request(wish)
             sweep_id = shelf.once(wanted, lambda: _queued(shelf, wanted))
+            st.session_state[_QUEUED] = (sweep_id, shelf.clock.monotonic_ns())
         except StepfarmError as error:
             trouble.tell(error, again=False)
         else:

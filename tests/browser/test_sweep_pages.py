@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -35,8 +36,10 @@ def test_a_sweep_is_queued_by_the_form_watched_and_leads_to_its_curve(visit: Vis
     expect(page.get_by_text("2 jobs: 2 queued")).to_be_visible()
     # An impatient double click queued one sweep.
     assert len(client.sweeps()) == before + 1
-    with stepfarm_agent_at_work(tmp_path, "--pace", "1"):
-        expect(page.get_by_text("pass 2 of 3").first).to_be_visible()
+    # Slowly until its progress was seen, then as fast as it can.
+    with stepfarm_agent_at_work(tmp_path, "--pace", "3"):
+        expect(page.get_by_text(re.compile("pass [1-3] of 3")).first).to_be_visible()
+    with stepfarm_agent_at_work(tmp_path, "--pace", "0"):
         expect(page.get_by_text("2 jobs: 2 done")).to_be_visible()
     page.get_by_test_id("stPageLink").filter(has_text="Curve").last.click()
     expect(page.get_by_test_id("stVegaLiteChart").locator("svg, canvas").first).to_be_visible()
