@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from agent.wire.enrolment import DeviceKind
-from dashboard import chart_data, places, tables
+from dashboard import chart_data, device_words, places, tables
 from dashboard.charts import curve_chart
 from dashboard.shelf import Look
 from dashboard.wording import interval, milliseconds, moment, no_steps, percent, plain, workload_words
@@ -184,33 +184,17 @@ def conditions(look: Look, device: DeviceView | None) -> None:
     with st.expander("Device, workload and conditions", icon=":material/thermostat:"):
         left, right = st.columns(2)
         with left:
-            _facts(_device_facts(device) if device else {"Device": summary.device})
+            _facts({"Device": summary.device, **(device_words.facts(device) if device else {})})
         with right:
             _facts(_model_facts(look))
         _table(tables.passes_table(look.view.analysis.curve, look.readings.passes))
         st.caption(
-            "One row a pass, before → after. The warmest sensor, and the mean of all clock domains. "
+            "One row a pass, before → after. The warmest sensor, and the mean of the CPU clocks. "
             "A speed factor of 1.1 means 10 % slower than usual at all counts."
         )
         gaps = tables.gaps_of(look.readings.passes, device.description.gaps if device else ())
         if gaps:
             st.markdown("**Not known**\n" + "\n".join(f"- {plain(gap)}" for gap in gaps))
-
-
-def _device_facts(device: DeviceView) -> dict[str, str]:
-    about = device.description
-    memory = "not known" if about.memory_bytes is None else f"{about.memory_bytes / 2**30:.1f} GiB"
-    return {
-        "Device": f"{device.name} ({device.kind.value})",
-        "Hardware": about.hardware,
-        "Processor": f"{about.processor}, {about.cores} cores",
-        "Memory": memory,
-        "System": f"{about.system}, {about.architecture}",
-        "Software": ", ".join(
-            (f"Python {about.python}", *(f"{package.name} {package.version}" for package in about.packages))
-        ),
-        "Agent": about.agent_version,
-    }
 
 
 def _model_facts(look: Look) -> dict[str, str]:

@@ -10,11 +10,6 @@ from agent.wire.enrolment import DeviceKind
 from orchestrator.views import DeviceState, DeviceView, Label, LabelChange
 
 
-def carries(device: DeviceView, label: Label) -> bool:
-    """Whether ``device`` meets ``label``: one without a value is met by any value of that name."""
-    return any(own.name == label.name and label.value in ("", own.value) for own in device.labels)
-
-
 def labels_of(devices: Iterable[DeviceView]) -> tuple[Label, ...]:
     """The labels that find at least one of ``devices``, by name: each with its value, and each name alone."""
     whole = {label for device in devices for label in device.labels}
@@ -35,7 +30,7 @@ class Filter:
         return (
             (not self.states or device.state in self.states)
             and (not self.kinds or device.kind in self.kinds)
-            and (not self.labels or any(carries(device, label) for label in self.labels))
+            and (not self.labels or any(label.met_by(device.labels) for label in self.labels))
         )
 
 
@@ -47,7 +42,9 @@ def working(devices: Iterable[DeviceView]) -> tuple[DeviceView, ...]:
 def meant(devices: Iterable[DeviceView], names: Collection[str], labels: Collection[Label]) -> tuple[DeviceView, ...]:
     """The devices that a sweep for ``names`` and ``labels`` goes to, each once."""
     return tuple(
-        device for device in working(devices) if device.name in names or any(carries(device, label) for label in labels)
+        device
+        for device in working(devices)
+        if device.name in names or any(label.met_by(device.labels) for label in labels)
     )
 
 

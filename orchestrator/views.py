@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
@@ -122,6 +123,10 @@ class Label(Message):
         """
         name, _, value = text.partition("=")
         return cls(name=name, value=value)
+
+    def met_by(self, labels: Iterable[Label]) -> bool:
+        """Whether one of ``labels`` is the one looked for; without a value any of that name is."""
+        return any(label.name == self.name and self.value in ("", label.value) for label in labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

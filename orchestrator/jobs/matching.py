@@ -15,18 +15,13 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A device as a sweep sees it. ``labels`` are names with their values."""
+    """A device as a sweep sees it."""
 
     id: int
     name: str
-    labels: Mapping[str, str]
+    labels: tuple[Label, ...]
     revoked: bool
     cores: int
-
-    def carries(self, wanted: Label) -> bool:
-        """Whether it has that label; one that is wanted without a value is met by any."""
-        value = self.labels.get(wanted.name)
-        return value is not None and wanted.value in ("", value)
 
 
 def chosen(fleet: Sequence[Candidate], names: Sequence[str], labels: Sequence[Label]) -> list[Candidate]:
@@ -55,9 +50,9 @@ def _named(by_name: Mapping[str, Candidate], name: str) -> Candidate:
 
 
 def _carriers(fleet: Sequence[Candidate], wanted: Label) -> list[Candidate]:
-    carriers = [one for one in fleet if one.carries(wanted)]
+    carriers = [one for one in fleet if wanted.met_by(one.labels)]
     if not carriers:
-        known = {str(Label(name=name, value=value)) for one in fleet for name, value in one.labels.items()}
+        known = {str(label) for one in fleet for label in one.labels}
         raise NotFound(
             f"No device carries the label {wanted}.",
             f"The labels are: {_listed(known)}. Put it on one: stepfarm devices label NAME {wanted}",

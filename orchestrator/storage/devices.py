@@ -68,7 +68,7 @@ def candidates(session: Session) -> list[Candidate]:
         Candidate(
             id=row.id,
             name=row.name,
-            labels=row.labels,
+            labels=labels_of(row),
             revoked=row.revoked_ms is not None,
             cores=from_plain(DeviceDescription, row.description).cores,
         )

@@ -4,7 +4,7 @@ import pytest
 
 from agent.wire.codec import WireError
 from agent.wire.enrolment import DeviceKind
-from dashboard.finding import Filter, carries, label_change, labels_of, meant, working
+from dashboard.finding import Filter, label_change, labels_of, meant, working
 from orchestrator.views import DeviceState, Label, LabelChange
 from tests.support.fleet_views import a_device, labels
 
@@ -19,7 +19,7 @@ FLEET = (PI, OTHER_PI, PHONE, GONE)
     ("wanted", "met"), [("board=pi5", True), ("board", True), ("lab", True), ("board=pi4", False), ("lab=x", False)]
 )
 def test_a_label_without_a_value_is_met_by_any_value_and_one_with_a_value_by_that_alone(wanted: str, met: bool) -> None:
-    assert carries(PI, Label.parse(wanted)) is met
+    assert Label.parse(wanted).met_by(PI.labels) is met
 
 
 def test_each_label_is_offered_with_its_value_and_by_its_name_alone() -> None:

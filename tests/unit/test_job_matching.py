@@ -11,7 +11,8 @@ from orchestrator.views import Label
 
 
 def a_device(name: str, number: int = 1, *, cores: int = 4, revoked: bool = False, **labels: str) -> Candidate:
-    return Candidate(id=number, name=name, labels=labels, revoked=revoked, cores=cores)
+    own = tuple(Label(name=name, value=value) for name, value in labels.items())
+    return Candidate(id=number, name=name, labels=own, revoked=revoked, cores=cores)
 
 
 PI = a_device("pi", 1, board="pi", room="3")
