@@ -33,8 +33,8 @@ MOST_REJECTED = 0.4
 STEADY_WITHIN = 0.05
 """How far from 1 the factor of a pass may lie before the device counts as unsteady."""
 
-STATISTICAL = frozenset({DoubtReason.UNSTEADY})
-"""Doubts about scatter: the intervals carry it already, since whole passes in shuffled order are what they rest on.
+STATISTICAL = frozenset({DoubtReason.UNSTEADY, DoubtReason.BASELINE_MOVED})
+"""Doubts about scatter and speed: intervals over whole passes in shuffled order carry the one, factors the other.
 
 The other reasons say that the device was not the device asked for, which no repeating mends.
 """
@@ -98,7 +98,7 @@ class Curve:
 
     @property
     def distrusted(self) -> tuple[DoubtReason, ...]:
-        """Why nothing here can be told from the device's usual self: reasons other than scatter, in every pass.
+        """Why nothing here tells of the device as it usually is: reasons other than scatter and speed, in every pass.
 
         Empty where at least one pass with readings is free of such reasons.
         """
