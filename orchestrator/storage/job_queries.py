@@ -101,7 +101,8 @@ def _progress(session: Session, which: Condition, now_ms: int) -> dict[int, Prog
 
 
 def _so_far(row: Round, done: int, arrived: int, newest_ms: int | None, attempt_ms: int, *, now_ms: int) -> Progress:
-    planned = from_plain(RoundRequested, row.request).max_passes
+    # A disturbed pass is stored, and another measured in its place.
+    planned = max(from_plain(RoundRequested, row.request).max_passes, done)
     under_way = RoundUnderWay(
         began_ms=max(row.created_ms, attempt_ms), arrived=arrived, newest_ms=newest_ms, passes_left=planned - done
     )

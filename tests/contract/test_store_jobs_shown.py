@@ -248,6 +248,21 @@ def test_progress_counts_whole_passes_and_tells_the_time_left(store: Store) -> N
     assert store.sweep_view(sweep).left_s == 180
 
 
+def test_a_pass_that_was_measured_again_is_one_more_done_and_planned(store: Store) -> None:
+    device = store.enrol()
+    sweep = store.sweep(device)
+    leased = store.leased(device)
+    store.begin_curve(device, leased)
+    for number in range(6):
+        store.take_in(device, leased.job_id, a_batch(number=number))
+    store.seen(device)
+
+    progress = the_job(store, sweep).progress
+
+    assert progress is not None
+    assert (progress.passes_done, progress.passes_planned) == (6, 6)
+
+
 def test_passes_of_an_earlier_attempt_are_done_and_tell_nothing_of_the_pace_of_this_one(store: Store) -> None:
     device = store.enrol()
     sweep = store.sweep(device)
