@@ -19,7 +19,7 @@ from timm.models.vision_transformer import VisionTransformer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from agent.vit.cut import gather_tokens, input_of_blocks
+from agent.vit.cut import embed, gather_tokens
 from agent.vit.models import load_model
 from agent.vit.scheduled import apply_schedule
 from agent.wire.schedules import Method, Schedule
@@ -110,7 +110,7 @@ def ideal(model: VisionTransformer) -> Forward:
     kept = torch.arange(TOKENS - REMOVED)
 
     def forward(images: torch.Tensor) -> torch.Tensor:
-        x = input_of_blocks(model, images)
+        x = embed(model, images).tokens
         for index, block in enumerate(model.blocks):
             if index == BLOCK:
                 x = x + block.drop_path1(block.ls1(block.attn(block.norm1(x))))
