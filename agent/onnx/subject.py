@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import onnxruntime
 
 from agent.errors import MeasurementFailed
 from agent.measure.cores import cores_allowed
-from agent.onnx.metadata import IMAGES, KEPT, LOGITS, ExportFacts
+from agent.onnx.metadata import IMAGES, KEPT, LOGITS, ExportFacts, refuse_unexportable
 from agent.vit.kept import kept_tokens
+from agent.vit.refusals import first_line, not_finite, out_of_memory
 from agent.wire.codec import WireError
 from agent.wire.jobs import DataType, FailureReason, ModelFacts, Processor, Workload
 
@@ -23,33 +25,37 @@ _PROVIDERS = {Processor.CPU: "CPUExecutionProvider", Processor.CUDA: "CUDAExecut
 DAMAGED = "Remove the file: the agent fetches it anew with the next job."
 
 
-def load_exported(path: Path, workload: Workload) -> OnnxSubject:
-    """The exported model in ``path`` for this workload on this machine, after one run with all tokens.
+def load_exported(path: Path, model: str, workload: Workload) -> OnnxSubject:
+    """The named model, exported to the file ``path``, for this workload on this machine, after one run with all tokens.
 
     Raises:
-        MeasurementFailed: the file is damaged or of something else, or this workload does not run here.
+        MeasurementFailed: the file is damaged or of something else, or this workload does not run here or not to a
+            result.
     """
+    refuse_unexportable(workload.data_type)
     threads = workload.threads if workload.threads is not None else cores_allowed()
-    session = _session(path, workload, threads)
+    session = _session(path, workload.processor, threads)
     facts = _facts(session, path)
-    if (facts.data_type, facts.image_size) != (workload.data_type, workload.image_size or facts.image_size):
-        raise MeasurementFailed(
-            FailureReason.WORKLOAD_UNSUPPORTED,
-            f"the exported model takes {facts.data_type.value} images of {facts.image_size} pixels",
-            "Ask for a workload like it.",
-        )
-    subject = OnnxSubject(session, facts, workload.batch_size, threads)
-    subject.prepare(facts.tokens)()
+    _refuse_misfit(facts, path, model, workload)
+    try:
+        subject = OnnxSubject(session, facts, workload, threads)
+    except MemoryError as error:
+        raise out_of_memory("device", first_line(error)) from None
+    if not subject.try_out():
+        raise not_finite(model, workload.data_type)
     return subject
 
 
 class OnnxSubject:
     """A session with the one batch of random images that every call gets."""
 
-    def __init__(self, session: Any, facts: ExportFacts, batch_size: int, threads: int) -> None:
+    def __init__(self, session: Any, facts: ExportFacts, workload: Workload, threads: int) -> None:
         self._session = session
-        shape = (batch_size, facts.channels, facts.image_size, facts.image_size)
-        self._images = np.random.default_rng(INPUT_SEED).random(shape, np.float32).astype(_DTYPES[facts.data_type])
+        self._device = workload.processor.value
+        shape = (workload.batch_size, facts.channels, facts.image_size, facts.image_size)
+        self._images = self._there(
+            np.random.default_rng(INPUT_SEED).random(shape, np.float32), _DTYPES[facts.data_type]
+        )
         self._facts = ModelFacts(
             tokens=facts.tokens,
             prefix_tokens=facts.prefix_tokens,
@@ -64,29 +70,55 @@ class OnnxSubject:
         """What was found when the model was loaded."""
         return self._facts
 
+    def try_out(self) -> bool:
+        """Run the model once with all tokens; whether everything that it computed of the images is a finite number."""
+        call = self._call(self._facts.tokens)
+        call()
+        (logits,) = call.binding.copy_outputs_to_cpu()
+        return bool(np.isfinite(logits).all())
+
     def prepare(self, tokens: int) -> Callable[[], None]:
         """A call that runs the model once, cut to ``tokens`` tokens, and returns when the result is there."""
+        return self._call(tokens)
+
+    def _call(self, tokens: int) -> _Call:
         kept = kept_tokens(tokens, all_tokens=self._facts.tokens, prefix_tokens=self._facts.prefix_tokens)
-        inputs = {IMAGES: self._images, KEPT: np.array(kept, np.int64)}
-        session, outputs = self._session, [LOGITS]
+        inputs = {IMAGES: self._images, KEPT: self._there(np.array(kept), np.int64)}
+        binding = self._session.io_binding()
+        for name, value in inputs.items():
+            binding.bind_ortvalue_input(name, value)
+        binding.bind_output(LOGITS, self._device)
+        return _Call(self._session, binding, inputs)
 
-        def run() -> None:
-            try:
-                session.run(outputs, inputs)
-            except Exception as error:  # noqa: BLE001  # onnxruntime has no base class of its errors
-                raise _run_failed(error) from None
-
-        return run
+    def _there(self, values: Any, dtype: Any) -> Any:
+        return onnxruntime.OrtValue.ortvalue_from_numpy(values.astype(dtype, copy=False), self._device)
 
 
-def _session(path: Path, workload: Workload, threads: int) -> Any:
-    provider = _PROVIDERS[workload.processor]
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One run of the model. Inputs and output are where it runs, so that nothing is copied from or to elsewhere."""
+
+    session: Any
+    binding: Any
+    inputs: dict[str, Any]
+    """Held here because the binding has their addresses alone."""
+
+    def __call__(self) -> None:
+        try:
+            self.session.run_with_iobinding(self.binding)
+            self.binding.synchronize_outputs()
+        except Exception as error:  # noqa: BLE001  # onnxruntime has no base class of its errors
+            raise _failure(
+                error,
+                f"onnxruntime cannot run the exported model: {first_line(error)}",
+                "Choose another data type or runtime.",
+            ) from None
+
+
+def _session(path: Path, processor: Processor, threads: int) -> Any:
+    provider = _PROVIDERS[processor]
     if provider not in onnxruntime.get_available_providers():
-        raise MeasurementFailed(
-            FailureReason.RUNTIME_MISSING,
-            f"this onnxruntime has no {provider}",
-            "Install a build of onnxruntime for this processor, or ask for the processor cpu.",
-        )
+        raise _provider_missing(provider)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -94,13 +126,26 @@ def _session(path: Path, workload: Workload, threads: int) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=[provider])
+        session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
     except Exception as error:  # noqa: BLE001  # as above
-        raise MeasurementFailed(
-            FailureReason.WORKLOAD_UNSUPPORTED,
-            f"onnxruntime {onnxruntime.__version__} cannot load the exported model: {_first_line(error)}",
+        raise _failure(
+            error,
+            f"onnxruntime {onnxruntime.__version__} cannot load the exported model: {first_line(error)}",
             "Upgrade onnxruntime on the device, or ask for another data type or runtime.",
         ) from None
+    # Where a library of the GPU is missing, onnxruntime goes on with the processor and says so in its log alone.
+    if provider not in session.get_providers():
+        raise _provider_missing(provider)
+    return session
+
+
+def _provider_missing(provider: str) -> MeasurementFailed:
+    return MeasurementFailed(
+        FailureReason.RUNTIME_MISSING,
+        f"this onnxruntime has no {provider}",
+        "Install a build of onnxruntime for this processor and the libraries that it needs, or ask for the processor "
+        "cpu.",
+    )
 
 
 def _facts(session: Any, path: Path) -> ExportFacts:
@@ -112,20 +157,22 @@ def _facts(session: Any, path: Path) -> ExportFacts:
         ) from None
 
 
-def _run_failed(error: Exception) -> MeasurementFailed:
-    words = _first_line(error)
-    if isinstance(error, MemoryError) or "alloc" in words.lower():
-        return MeasurementFailed(
-            FailureReason.OUT_OF_MEMORY,
-            f"the measurement needs more memory than the device has free: {words}",
-            "Choose a smaller batch size, image size or model.",
+def _refuse_misfit(facts: ExportFacts, path: Path, model: str, workload: Workload) -> None:
+    if facts.model != model:
+        raise MeasurementFailed(
+            FailureReason.INTERNAL, f"{path.name} was exported from {facts.model}, not from {model}", DAMAGED
         )
-    return MeasurementFailed(
-        FailureReason.WORKLOAD_UNSUPPORTED,
-        f"onnxruntime cannot run the exported model: {words}",
-        "Choose another data type or runtime.",
-    )
+    if (facts.data_type, facts.image_size) != (workload.data_type, workload.image_size or facts.image_size):
+        raise MeasurementFailed(
+            FailureReason.WORKLOAD_UNSUPPORTED,
+            f"the exported model takes {facts.data_type.value} images of {facts.image_size} pixels",
+            "Ask for a workload like it.",
+        )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:1_000]
+def _failure(error: Exception, message: str, advice: str) -> MeasurementFailed:
+    """The failure that onnxruntime's ``error`` means, with these words unless it is that memory ran out."""
+    words = first_line(error)
+    if isinstance(error, MemoryError) or "alloc" in words.lower():
+        return out_of_memory("device", words)
+    return MeasurementFailed(FailureReason.WORKLOAD_UNSUPPORTED, message, advice)

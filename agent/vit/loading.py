@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 from agent.errors import MeasurementFailed
 from agent.measure.subject import MeasuredSubject
+from agent.vit.refusals import first_line
 from agent.wire.jobs import FailureReason, Runtime, Workload
 
 
-def load_subject(model: str, workload: Workload) -> MeasuredSubject:
+def load_subject(model: str, workload: Workload, exported: Path | None = None) -> MeasuredSubject:
     """The whole model at n tokens, ready to be timed; it has run once with all tokens.
 
+    Args:
+        model: the name that timm has for it.
+        workload: what it is run with.
+        exported: the file that the runtime onnxruntime measures; the others make the model themselves.
+
     Raises:
-        MeasurementFailed: torch or timm is missing, the model is unknown or no plain ViT, the workload does not run
-            here, or memory is short.
+        MeasurementFailed: the runtime's packages are missing or do not load, the model is unknown or cannot be cut, the
+            workload does not run here, or memory is short.
     """
     if workload.runtime is Runtime.ONNXRUNTIME:
-        raise MeasurementFailed(
-            FailureReason.RUNTIME_MISSING,
-            f"this agent has no runtime {workload.runtime.value}",
-            "Ask for the runtime eager, or upgrade stepfarm on the device.",
-        )
+        return _load_exported(model, workload, exported)
     require_torch()
     from agent.vit.subject import load_vit_subject
 
     return load_vit_subject(model, workload)
+
+
+def _load_exported(model: str, workload: Workload, exported: Path | None) -> MeasuredSubject:
+    if exported is None:
+        raise MeasurementFailed(
+            FailureReason.RUNTIME_MISSING,
+            f"this agent cannot fetch the exported model that the runtime {workload.runtime.value} measures",
+            "Ask for the runtime eager, or upgrade stepfarm on the device.",
+        )
+    for name in ("numpy", "onnxruntime"):
+        require(name, extra="onnx")
+    from agent.onnx.subject import load_exported
+
+    return load_exported(exported, model, workload)
 
 
 def require_torch() -> None:
@@ -35,15 +52,20 @@ def require_torch() -> None:
         MeasurementFailed: one of them is missing or does not load.
     """
     for name in ("torch", "timm"):
-        _require(name)
+        require(name, extra="torch")
 
 
-def _require(name: str) -> None:
+def require(name: str, *, extra: str) -> None:
+    """Import the package ``name``, which comes with ``extra``.
+
+    Raises:
+        MeasurementFailed: it is missing or does not load.
+    """
     try:
         importlib.import_module(name)
-    except (ImportError, OSError) as error:  # OSError: a shared library below torch is missing
+    except Exception as error:  # noqa: BLE001  # a build that does not fit its neighbours fails in any way it likes
         raise MeasurementFailed(
             FailureReason.RUNTIME_MISSING,
-            f"{name} cannot be imported: {error}",
-            "Install it with: pip install stepfarm[torch] (or from the device's own packages).",
+            f"{name} cannot be imported: {first_line(error)}",
+            f"Install it with: pip install stepfarm[{extra}] (or from the device's own packages).",
         ) from None

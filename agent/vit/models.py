@@ -94,7 +94,7 @@ def not_plain(model: torch.nn.Module) -> str | None:
     The distilled one differs from its base in the two methods that the cut calls, and in nothing else.
     """
     if type(model) not in (VisionTransformer, VisionTransformerDistilled):
-        return f"it is a {type(model).__name__}, not a plain VisionTransformer"
+        return f"its class is {type(model).__name__}, not the plain VisionTransformer"
     assert isinstance(model, VisionTransformer)
     for block in model.blocks:
         if type(block) is not Block:
@@ -113,7 +113,7 @@ def _not_plain_eva(model: Eva) -> str | None:
         if type(block.attn) not in (EvaAttention, AttentionRope):
             return f"its attention is {type(block.attn).__name__}, not Eva's own"
     if model.rope is not None and type(model.rope) not in _ROTARY:
-        return f"its rotary embedding is {type(model.rope).__name__}, whose patches cannot be told apart"
+        return f"its rotary embedding is {type(model.rope).__name__}, not one of those that are known"
     if model.patch_drop is not None:
         return "it drops patches by itself"
     return None
@@ -123,7 +123,8 @@ def _refuse_image_size(name: str, model: CuttableVit, wanted: int | None) -> Non
     height, width = model.patch_embed.img_size
     complaint, advice = None, "Leave the image size out to use the model's own."
     if height != width:
-        complaint, advice = f"{name} takes images of {height} x {width} pixels", "Choose a model for square images."
+        complaint = f"{name} takes images of {height} x {width} pixels"
+        advice = "Ask for an image size, the side of square images, or choose a model for square images."
     elif wanted is not None and height != wanted:
         complaint = f"{name} does not take images of {wanted} pixels, only of {height}"
     elif model.patch_embed.num_patches < 1:

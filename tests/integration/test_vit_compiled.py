@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("timm")
+
 import torch
 import torch._dynamo
 import torch._inductor.config
@@ -14,8 +18,10 @@ from torch._dynamo.utils import counters
 from agent.errors import MeasurementFailed
 from agent.vit.compiled import compiling, forward_of, mark_tokens_dynamic
 from agent.vit.cut import forward_cut
+from agent.vit.kept import kept_tokens
+from agent.vit.models import all_tokens
 from agent.wire.jobs import FailureReason, Runtime
-from tests.support.vits import a_vit
+from tests.support.vits import EVA, a_vit, an_eva
 
 IMAGES = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(2))
 MODEL = a_vit(depth=1)
@@ -48,6 +54,68 @@ def test_one_graph_serves_every_token_count_and_computes_what_eager_computes() -
         torch.testing.assert_close(run(Runtime.COMPILE_DYNAMIC, tokens), eager, atol=1e-5, rtol=1e-4)
 
     assert counters["stats"]["unique_graphs"] == graphs + 1
+
+
+@pytest.mark.parametrize(
+    ("family", "runtime"),
+    [
+        ("DINOv3", Runtime.COMPILE_DYNAMIC),
+        ("the same at any image size", Runtime.COMPILE_DYNAMIC),
+        ("EVA-02", Runtime.COMPILE_STATIC),
+    ],
+)
+def test_rotary_embeddings_are_captured_whole_and_dynamic_too(family: str, runtime: Runtime) -> None:
+    model = an_eva(depth=1, **EVA[family])
+    prefix, tokens = int(model.num_prefix_tokens), all_tokens(model)
+    graphs = counters["stats"]["unique_graphs"]
+    # Captured as for a person's job, run without the minute that making code of it would take.
+    forward = forward_of(runtime, backend="eager")
+
+    for count in (tokens, prefix + 2, prefix + 5, prefix + 2):
+        kept = torch.tensor(kept_tokens(count, all_tokens=tokens, prefix_tokens=prefix))
+        if runtime is Runtime.COMPILE_DYNAMIC:
+            mark_tokens_dynamic(kept)
+        with torch.inference_mode():
+            assert torch.equal(forward(model, IMAGES, kept), forward_cut(model, IMAGES, kept))
+
+    assert counters["stats"]["unique_graphs"] - graphs == (1 if runtime is Runtime.COMPILE_DYNAMIC else 3)
+
+
+def test_a_single_patch_which_torch_takes_for_a_constant_runs_compiled_too() -> None:
+    model = an_eva(depth=1)
+    forward = forward_of(Runtime.COMPILE_DYNAMIC, backend="eager")
+
+    for count in (10, 2, 5):
+        kept = torch.arange(count)
+        mark_tokens_dynamic(kept)
+        with compiling() if count != 5 else contextlib.nullcontext(), torch.inference_mode():
+            assert torch.equal(forward(model, IMAGES, kept), forward_cut(model, IMAGES, kept))
+
+
+class KnowsItsCount(torch.nn.Module):
+    """A block for which each number of tokens is another program."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0][x.shape[1]]
+
+
+def test_a_model_that_would_be_compiled_anew_for_each_count_is_refused_as_dynamic() -> None:
+    model = a_vit(depth=1)
+    model.blocks = torch.nn.Sequential(KnowsItsCount())
+    forward = forward_of(Runtime.COMPILE_DYNAMIC, backend="eager")
+
+    def run_at_each_count() -> None:
+        for count in range(10, 1, -1):
+            kept = torch.arange(count)
+            mark_tokens_dynamic(kept)
+            with torch.inference_mode():
+                forward(model, IMAGES, kept)
+
+    with pytest.raises(MeasurementFailed, match="cannot compile") as failed:
+        run_at_each_count()
+
+    assert failed.value.reason is FailureReason.RUNTIME_MISSING
+    assert failed.value.advice == "Ask for the runtime eager."
 
 
 def test_without_a_compiler_the_failure_says_what_to_install() -> None:
