@@ -65,6 +65,10 @@ class SchemaMismatch(StepfarmError):
     """The database has another schema than this version of Stepfarm."""
 
 
+class NotReady(StepfarmError):
+    """A part of this orchestrator does not work."""
+
+
 class StartFailed(StepfarmError):
     """The orchestrator could not be started."""
 

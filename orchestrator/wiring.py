@@ -12,12 +12,13 @@ from agent.clock import Clock, SystemClock
 from agent.config import Settings
 from agent.errors import StepfarmError
 from orchestrator import keys
-from orchestrator.chores import Chores
+from orchestrator.chores import OVERDUE_S, Chore
 from orchestrator.curves.analyst import Analyser, Analyst
 from orchestrator.errors import DatabaseAway, StartFailed
 from orchestrator.jobs.dispatch import Dispatch
 from orchestrator.storage import operator_key, schema
 from orchestrator.storage.database import Database
+from orchestrator.storage.database_clock import DatabaseClock
 from orchestrator.storage.writer import Writer, writing
 
 log = logging.getLogger(__name__)
@@ -75,22 +76,23 @@ class Orchestrator:
 
     Args:
         analyser: what turns the readings of a curve into steps; the analysis itself, or the same as a Ray task.
-        clock: the time that leases and codes go by.
+        clock: this machine's time. Leases and codes go by the database's where it has a clock of its own.
         rng: where jitter comes from.
     """
 
     def __init__(
         self, settings: Settings, analyser: Analyser, *, clock: Clock | None = None, rng: random.Random | None = None
     ) -> None:
-        self.clock = clock or SystemClock()
         self.device_url = settings.device_url
         self.database = Database(database_url(settings))
+        self.clock = DatabaseClock(self.database, clock or SystemClock())
         self._writer = Writer(self.database, self.clock, on_taken=lambda: schema.check(self.database))
         self.database.guard_writes(self._writer.confirm)
         job_ended = threading.Event()
         self.dispatch = Dispatch(self.database, self.clock, rng or random.Random(), job_ended)  # noqa: S311  # jitter
         self.analyst = Analyst(self.database, self.clock, analyser)
-        self._chores = Chores(self.dispatch, self.analyst, self.clock, job_ended)
+        self._reaper = Chore("reaper", self._reap, self.clock, threading.Event())
+        self._curves = Chore("analyst", self.analyst.work, self.clock, job_ended)
 
     def __enter__(self) -> Orchestrator:
         """Start. With a database that is away it starts too, says so to whoever asks, and works once it is back.
@@ -101,6 +103,7 @@ class Orchestrator:
         """
         try:
             self._writer.take(wait_s=SUCCESSION_S)
+            self.clock.look()
         except DatabaseAway as away:
             log.warning("started while the database is away: %s", away)
         except BaseException as error:
@@ -109,24 +112,33 @@ class Orchestrator:
             self._writer.release()
             self.database.close()
             raise
-        self._chores.start()
+        self._reaper.start()
+        self._curves.start()
         return self
+
+    def _reap(self) -> None:
+        self.clock.look()
+        self.dispatch.expire()
 
     def check_ready(self) -> None:
         """Return if this orchestrator can work: the database answers, is of this version, and is its to write.
 
         Raises:
+            NotReady: a chore does not work.
             DatabaseAway: the database does not answer.
             DatabaseTaken: another orchestrator writes to it.
             SchemaMismatch: it is not of this version.
         """
         schema.check(self.database)
         self._writer.confirm()
+        self._reaper.check_alive(overdue_s=OVERDUE_S)
+        self._curves.check_alive()  # how long an analysis takes, nobody knows
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop."""
-        self._chores.stop()
+        self._reaper.stop()
+        self._curves.stop()
         self._writer.release()
         self.database.close()

@@ -21,6 +21,6 @@ def alive() -> Response:
 
 @router.get("/readyz", **described(None, Done))
 def ready(serving: Serving) -> Response:
-    """The database answers, has this version's schema, and is this orchestrator's to write."""
+    """The database answers, has this version's schema, is this orchestrator's to write, and the chores are at work."""
     serving.check_ready()
     return answer(Done())

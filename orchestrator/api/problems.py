@@ -32,6 +32,7 @@ STATUS: dict[type[StepfarmError], tuple[int, str]] = {
     errors.DatabaseAway: (503, "database-away"),
     errors.DatabaseTaken: (503, "database-taken"),
     errors.SchemaMismatch: (503, "schema-mismatch"),
+    errors.NotReady: (503, "not-ready"),
 }
 
 

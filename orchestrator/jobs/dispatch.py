@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 
@@ -27,6 +28,8 @@ from orchestrator.jobs.states import AttemptEnding
 from orchestrator.storage import curves, devices, jobs
 from orchestrator.storage.database import Database
 from orchestrator.storage.tables import Curve, Job, Round
+
+log = logging.getLogger(__name__)
 
 LEASE_S = 90.0
 HEARTBEAT_S = 15.0
@@ -179,7 +182,9 @@ class Dispatch:
     def expire(self) -> list[int]:
         """Take back the jobs whose lease has run out; their numbers."""
         with self._database.write() as session:
-            expired = jobs.expire(session, now_ms=self._clock.epoch_ms(), rng=self._rng)
+            expired = jobs.expire(session, now_ms=self._clock.epoch_ms(), lease_ms=int(LEASE_S * 1_000), rng=self._rng)
+        for job_id in expired:
+            log.warning("the lease on job %d ran out", job_id)
         if expired:
             self._job_ended.set()
         return expired

@@ -9,7 +9,7 @@ from agent.wire.jobs import Failure, FailureReason
 from orchestrator.jobs.states import JobState
 
 MAX_STRIKES = 3
-"""After so many attempts that ended badly a job is failed, not queued again."""
+"""After so many attempts in a row that ended badly and brought nothing, a job is failed, not queued again."""
 
 BACK_OFF_BASE_MS = 5_000
 BACK_OFF_CAP_MS = 300_000
@@ -37,15 +37,19 @@ class Verdict:
     failure: Failure | None
 
 
-def after_bad_attempt(failure: Failure, *, strikes: int, now_ms: int, rng: random.Random) -> Verdict:
-    """What follows ``failure`` of an attempt, after ``strikes`` earlier ones: another try later, or the end.
+def after_bad_attempt(failure: Failure, *, strikes: int, progressed: bool, now_ms: int, rng: random.Random) -> Verdict:
+    """What follows ``failure`` of an attempt, after ``strikes`` earlier ones in a row: another try later, or the end.
 
     The wait is exponential with full jitter, so that devices that failed together do not come back together.
+
+    Args:
+        progressed: whether the attempt brought a whole pass. Then the strikes begin anew: a device on bad power gets to
+            the end of its job by small steps, and that end is there, because a round has so many passes and no more.
     """
-    strikes += 1
+    strikes = 0 if progressed else strikes + 1
     if failure.reason in PERMANENT or strikes >= MAX_STRIKES:
         return Verdict(JobState.FAILED, strikes, 0, failure)
-    ceiling = min(BACK_OFF_CAP_MS, BACK_OFF_BASE_MS * 2 ** (strikes - 1))
+    ceiling = min(BACK_OFF_CAP_MS, BACK_OFF_BASE_MS * 2 ** max(strikes - 1, 0))
     return Verdict(JobState.QUEUED, strikes, now_ms + rng.randint(0, ceiling), None)
 
 

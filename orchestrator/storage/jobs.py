@@ -15,7 +15,7 @@ from orchestrator.analysis.planning import Plan
 from orchestrator.errors import LeaseLost, NotFound
 from orchestrator.jobs import endings
 from orchestrator.jobs.states import MOVES, AttemptEnding, JobState
-from orchestrator.storage.tables import Attempt, Curve, Device, Job, Round, Sweep
+from orchestrator.storage.tables import Attempt, Curve, Device, Job, Pass, Round, Sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +216,13 @@ def give_back(session: Session, job: Job, *, now_ms: int) -> None:
         job.not_before_ms = now_ms
 
 
-def expire(session: Session, *, now_ms: int, rng: random.Random) -> list[int]:
-    """The numbers of the jobs whose lease has run out; each is queued again, failed or cancelled."""
+def expire(session: Session, *, now_ms: int, lease_ms: int, rng: random.Random) -> list[int]:
+    """The numbers of the jobs whose lease has run out; each is queued again, failed or cancelled.
+
+    No lease reaches further than ``lease_ms`` from now, and no job waits longer than the longest back-off: what does
+    was written by a clock that has been set back since, and would be waited for as long as that was wrong.
+    """
+    _mend_after_clock_set_back(session, now_ms=now_ms, lease_ms=lease_ms)
     overdue = session.scalars(
         sa.select(Job)
         .where(_is(JobState.LEASED), Job.lease_until_ms < now_ms)
@@ -226,6 +231,17 @@ def expire(session: Session, *, now_ms: int, rng: random.Random) -> list[int]:
     for job in overdue:
         _end_badly(session, job, AttemptEnding.EXPIRED, endings.expired(), now_ms=now_ms, rng=rng)
     return [job.id for job in overdue]
+
+
+def _mend_after_clock_set_back(session: Session, *, now_ms: int, lease_ms: int) -> None:
+    limit_ms = now_ms + lease_ms
+    session.execute(
+        sa.update(Job).where(_is(JobState.LEASED), Job.lease_until_ms > limit_ms).values(lease_until_ms=limit_ms)
+    )
+    latest_ms = now_ms + endings.BACK_OFF_CAP_MS
+    session.execute(
+        sa.update(Job).where(_is(JobState.QUEUED), Job.not_before_ms > latest_ms).values(not_before_ms=now_ms)
+    )
 
 
 def ask_to_cancel(job: Job, *, now_ms: int) -> None:
@@ -261,13 +277,21 @@ def _end_badly(
         _move(job, JobState.CANCELLED)
         job.ended_ms = now_ms
         return
-    verdict = endings.after_bad_attempt(failure, strikes=job.strikes, now_ms=now_ms, rng=rng)
+    verdict = endings.after_bad_attempt(
+        failure, strikes=job.strikes, progressed=_brought_a_pass(session, job), now_ms=now_ms, rng=rng
+    )
     _move(job, verdict.state)
     job.strikes = verdict.strikes
     job.not_before_ms = verdict.not_before_ms
     if verdict.failure is not None:
         job.failure = to_plain(verdict.failure)
         job.ended_ms = now_ms
+
+
+def _brought_a_pass(session: Session, job: Job) -> bool:
+    """Whether a whole pass of the newest attempt is stored."""
+    found = sa.select(Pass.id).where(Pass.job_id == job.id, Pass.fence == job.fence, Pass.complete).limit(1)
+    return session.scalar(found) is not None
 
 
 def _end_attempt(session: Session, job: Job, ending: AttemptEnding, failure: Failure | None, now_ms: int) -> None:

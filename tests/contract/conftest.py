@@ -74,6 +74,16 @@ def on_postgresql(postgres_server: PostgresServer) -> Iterator[Database]:
 
 
 @pytest.fixture
+def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """A migrated database without a row, on SQLite alone."""
+    file = tmp_path / "stepfarm.db"
+    shutil.copy(sqlite_template, file)
+    made = Database(f"sqlite:///{file}")
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def store(database: Database) -> Store:
     """The stores on ``database``, an operator's key in it."""
     return Store(database)

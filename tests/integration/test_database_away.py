@@ -26,6 +26,8 @@ from tests.support.plain_http import ask, problem_of
 from tests.support.postgres import PostgresServer
 from tests.support.serving import Served, serving
 
+CHORES = ("reaper", "analyst")
+
 
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
@@ -123,11 +125,12 @@ def test_the_log_says_once_that_chores_wait_and_once_that_they_go_on(
 
     with caplog.at_level(logging.INFO, "orchestrator"):
         server.stop()
-        eventually(lambda: "chores wait" in caplog.text, "the chores wait")
+        eventually(lambda: all(f"the {chore} waits" in caplog.text for chore in CHORES), "the chores wait")
         server.start()
-        eventually(lambda: "chores go on" in caplog.text, "the chores go on")
+        eventually(lambda: all(f"the {chore} goes on" in caplog.text for chore in CHORES), "the chores go on")
 
-    assert [caplog.text.count(words_) for words_ in ("chores wait", "chores go on")] == [1, 1]
+    for chore in CHORES:
+        assert [caplog.text.count(f"the {chore} {words_}") for words_ in ("waits", "goes on")] == [1, 1]
     assert "Traceback" not in caplog.text
 
 

@@ -204,7 +204,7 @@ class Store:
     def expire(self) -> list[int]:
         """The jobs whose lease has run out."""
         with self.database.write() as session:
-            return jobs.expire(session, now_ms=self.clock.epoch_ms(), rng=self.rng)
+            return jobs.expire(session, now_ms=self.clock.epoch_ms(), lease_ms=LEASE_MS, rng=self.rng)
 
     def begin_curve(self, device_id: int, leased: LeasedJob) -> int:
         """The curve of the job, its first round asked for."""

@@ -26,8 +26,11 @@ def a_failure(reason: FailureReason = FailureReason.CRASHED) -> Failure:
     return Failure(reason=reason, message="it broke", advice="mend it")
 
 
-def verdict(strikes: int, reason: FailureReason = FailureReason.CRASHED, seed: int = 0) -> Verdict:
-    return after_bad_attempt(a_failure(reason), strikes=strikes, now_ms=NOW_MS, rng=random.Random(seed))
+def verdict(
+    strikes: int, reason: FailureReason = FailureReason.CRASHED, seed: int = 0, *, progressed: bool = False
+) -> Verdict:
+    rng = random.Random(seed)
+    return after_bad_attempt(a_failure(reason), strikes=strikes, progressed=progressed, now_ms=NOW_MS, rng=rng)
 
 
 @pytest.mark.parametrize("reason", [reason for reason in FailureReason if reason not in PERMANENT])
@@ -47,6 +50,17 @@ def test_the_last_attempt_is_the_last() -> None:
 
 def test_every_bad_attempt_is_a_strike() -> None:
     assert [verdict(strikes).strikes for strikes in range(MAX_STRIKES)] == list(range(1, MAX_STRIKES + 1))
+
+
+@pytest.mark.parametrize("strikes", range(MAX_STRIKES))
+def test_an_attempt_that_brought_a_whole_pass_is_no_strike_and_clears_those_before_it(strikes: int) -> None:
+    found = verdict(strikes, progressed=True)
+    assert (found.state, found.strikes) == (JobState.QUEUED, 0)
+    assert found.not_before_ms <= NOW_MS + BACK_OFF_BASE_MS
+
+
+def test_a_failure_that_would_only_repeat_is_final_whatever_the_attempt_brought() -> None:
+    assert verdict(0, FailureReason.ALL_REJECTED, progressed=True).state is JobState.FAILED
 
 
 def test_the_wait_grows_with_the_strikes_and_never_beyond_its_ceiling() -> None:
