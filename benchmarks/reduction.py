@@ -19,9 +19,9 @@ from timm.models.vision_transformer import VisionTransformer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from agent.vit.applying import apply_schedule
 from agent.vit.cut import embed, gather_tokens
 from agent.vit.models import load_model
-from agent.vit.scheduled import apply_schedule
 from agent.wire.schedules import Method, Schedule
 from benchmarks.paired import compare
 

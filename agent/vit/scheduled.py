@@ -19,12 +19,13 @@ from agent.wire.schedules import Method, Schedule
 M = TypeVar("M", bound=nn.Module)
 
 
-def apply_schedule(model: VisionTransformer, schedule: Schedule) -> VisionTransformer:
+def with_schedule(model: VisionTransformer, schedule: Schedule) -> VisionTransformer:
     """``model`` with the tokens leaving each block that ``schedule`` says; with nothing pruned, the plain model.
 
-    The result shares every parameter with ``model``, under the same names: a state dictionary of either fits both, and
-    what moves, trains or converts one does so to the other. ``model`` itself goes on computing as it did. Tokens go
-    between attention and MLP. Attention is written out only where a block scores by all of it, fused elsewhere.
+    What `agent.vit.applying.apply_schedule` does once torch is there. The result shares every parameter with ``model``,
+    under the same names: a state dictionary of either fits both, and what moves, trains or converts one does so to the
+    other. ``model`` itself goes on computing as it did. Tokens go between attention and MLP. Attention is written out
+    only where a block scores by all of it, fused elsewhere.
 
     Raises:
         ScheduleRefused: the model is no plain ViT, or has other blocks or tokens than the schedule was made for, or no

@@ -10,8 +10,9 @@ import pytest
 import torch
 from timm.models.vision_transformer import VisionTransformer
 
+from agent.vit.applying import apply_schedule
 from agent.vit.models import all_tokens
-from agent.vit.scheduled import PruningBlock, apply_schedule
+from agent.vit.scheduled import PruningBlock
 from agent.wire.schedules import Method, Schedule
 from tests.support.vits import a_recorded_image, a_recorded_vit
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +13,17 @@ import pytest
 pytest.importorskip("timm")
 
 import onnxruntime
+import timm
 import torch
 from timm.models.vision_transformer import VisionTransformer
 
 from agent.errors import ScheduleRefused
 from agent.vit.models import all_tokens
-from agent.vit.scheduled import MergingBlock, PruningBlock, apply_schedule
+from agent.vit.scheduled import MergingBlock, PruningBlock
+from agent.wire.codec import encode, to_plain
 from agent.wire.schedules import Method, Schedule
+from stepfarm import apply_schedule
+from tests.support.schedule_files import FILE
 from tests.support.vits import PLAIN, a_vit
 
 DEPTH = 4
@@ -124,8 +130,13 @@ def test_it_is_copied_saved_and_loaded_like_any_model(method: Method) -> None:
     loaded = apply_schedule(other, a_schedule(other, method, 5, 2))
     loaded.load_state_dict(torch.load(file))
 
+    whole = io.BytesIO()
+    torch.save(pruned, whole)
+    whole.seek(0)
+
     assert torch.equal(copy.deepcopy(pruned)(images()), expected)
     assert torch.equal(loaded(images()), expected)
+    assert torch.equal(torch.load(whole, weights_only=False)(images()), expected)
 
 
 @pytest.mark.parametrize("method", Method)
@@ -196,11 +207,25 @@ def test_a_schedule_for_another_model_is_refused_by_name_before_anything_runs(
         apply_schedule(a_model(), Schedule(**{**fields, **changed}))
 
 
+def test_an_exported_file_is_applied_in_one_line_and_only_to_the_model_it_was_made_for(tmp_path: Path) -> None:
+    schedule = Schedule.pruned_once(Method.TOP_K, tokens=101, prefix_tokens=1, blocks=6, block=1, keep=60)
+    path = tmp_path / "schedule.json"
+    path.write_bytes(encode(dataclasses.replace(FILE, schedule=schedule, model="test_vit.r160_in1k")))
+    model = timm.create_model("test_vit")
+
+    pruned = apply_schedule(model, path)
+
+    assert torch.equal(pruned(images(1, 160)), apply_schedule(model, to_plain(schedule))(images(1, 160)))
+    path.write_bytes(encode(dataclasses.replace(FILE, schedule=schedule, model="test_vit2")))
+    with pytest.raises(ScheduleRefused, match="made for test_vit2, and this model is test_vit"):
+        apply_schedule(model, path)
+
+
 def test_what_is_no_plain_vit_is_refused_by_name() -> None:
     fields: Any = {"method": Method.RANDOM, "tokens": 37, "prefix_tokens": 1, "leaving": (37,)}
 
     with pytest.raises(ScheduleRefused, match="Linear"):
-        apply_schedule(torch.nn.Linear(3, 3), Schedule(**fields))  # type: ignore[arg-type]
+        apply_schedule(torch.nn.Linear(3, 3), Schedule(**fields))
 
 
 def test_images_of_another_size_than_the_schedules_are_refused() -> None:

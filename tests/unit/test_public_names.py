@@ -21,7 +21,16 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_the_public_names_are_these() -> None:
-    assert stepfarm.__all__ == ["Client", "Plan", "StepfarmError", "Workload", "measure"]
+    assert stepfarm.__all__ == [
+        "Client",
+        "Method",
+        "Plan",
+        "Schedule",
+        "StepfarmError",
+        "Workload",
+        "apply_schedule",
+        "measure",
+    ]
 
 
 @pytest.mark.parametrize("name", stepfarm.__all__)
@@ -51,4 +60,6 @@ def test_asking_for_help_imports_nothing_heavy() -> None:
 
 
 def test_what_measures_and_what_asks_need_no_server() -> None:
-    assert loaded_after("from stepfarm import Client, Plan, measure").isdisjoint({*HEAVY, "torch", "matplotlib"})
+    assert loaded_after("from stepfarm import Client, Plan, apply_schedule, measure").isdisjoint(
+        {*HEAVY, "torch", "matplotlib"}
+    )
