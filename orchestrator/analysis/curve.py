@@ -10,8 +10,20 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from agent.wire.conditions import Doubt, DoubtReason
+from orchestrator.analysis.doubting import (
+    ENOUGH_READINGS,
+    STATISTICAL,
+    PointDoubt,
+    Tallies,
+    doubts_of_curve,
+    doubts_of_points,
+    in_words,
+    reasons_of_pass,
+    rest_on_doubted,
+)
 from orchestrator.analysis.intervals import spread_of
 from orchestrator.analysis.passes import (
+    Booleans,
     Floats,
     Integers,
     PassReadings,
@@ -22,22 +34,7 @@ from orchestrator.analysis.passes import (
     pass_of,
 )
 
-__all__ = ["Curve", "PassFactor", "PassReadings", "Point", "curve_of", "pass_of"]
-
-ENOUGH_READINGS = 5
-"""Accepted readings that a point needs to stand without a doubt."""
-
-MOST_REJECTED = 0.4
-"""The share of rejected readings from which a curve is doubted."""
-
-STEADY_WITHIN = 0.05
-"""How far from 1 the factor of a pass may lie before the device counts as unsteady."""
-
-STATISTICAL = frozenset({DoubtReason.UNSTEADY, DoubtReason.BASELINE_MOVED})
-"""Doubts about scatter and speed: intervals over whole passes in shuffled order carry the one, factors the other.
-
-The other reasons say that the device was not the device asked for, which no repeating mends.
-"""
+__all__ = ["ENOUGH_READINGS", "Curve", "PassFactor", "PassReadings", "Point", "curve_of", "in_words", "pass_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +43,7 @@ class Point:
 
     ``latency_ns`` is the median over passes of each pass's median divided by its factor; ``low_ns`` to ``high_ns`` is
     its 95 % interval, ``standard_error_ns`` what it weighs in a fit. ``readings`` were accepted, ``rejected`` were not.
-    ``doubted`` says that most of the passes with readings here were doubted by the device.
+    ``doubted`` says that most of the passes with readings here were doubted; why stands in `Curve.point_doubts`.
     """
 
     tokens: int
@@ -75,11 +72,16 @@ class PassFactor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """All points of a job by ascending tokens, the factors of its passes in their order, and the doubts."""
+    """All points of a job by ascending tokens, the factors of its passes in their order, and the doubts.
+
+    ``doubts`` are of the whole curve, ``point_doubts`` of single points; those of a pass stand with its factor.
+    `orchestrator.analysis.doubting` has the rules.
+    """
 
     points: tuple[Point, ...]
     factors: tuple[PassFactor, ...]
     doubts: tuple[Doubt, ...]
+    point_doubts: tuple[PointDoubt, ...] = ()
 
     @property
     def readings(self) -> int:
@@ -136,15 +138,17 @@ def measured_of(passes: Iterable[PassReadings]) -> Measured:
     medians = medians_of(ordered, counts)
     factors = factors_of(medians)
     per_pass_ns = medians / factors[:, None]
-    points = _points(ordered, counts, per_pass_ns)
+    tallies = _tallies(ordered, counts, per_pass_ns)
     pass_factors = tuple(_pass_factor(one, float(factor)) for one, factor in zip(ordered, factors, strict=True))
-    doubts = (
-        *_contended(pass_factors),
-        *_too_few(ordered, points),
-        *_unsteady(pass_factors),
-        *_seen_by_the_device(ordered),
+    reasons = [factor.doubts for factor in pass_factors]
+    point_doubts = doubts_of_points(reasons, tallies)
+    curve = Curve(
+        points=_points(tallies, per_pass_ns, rest_on_doubted(reasons, tallies.visited)),
+        factors=pass_factors,
+        doubts=doubts_of_curve(ordered, factors.tolist(), tallies, point_doubts, accepted_per_count(ordered)),
+        point_doubts=point_doubts,
     )
-    return Measured(curve=Curve(points=points, factors=pass_factors, doubts=doubts), per_pass_ns=per_pass_ns)
+    return Measured(curve=curve, per_pass_ns=per_pass_ns)
 
 
 def usable(curve: Curve) -> Curve:
@@ -183,21 +187,26 @@ def _counts(passes: Sequence[PassReadings]) -> Integers:
     return np.unique(np.concatenate([one.tokens[accepted_of(one)] for one in passes]))
 
 
-def _points(passes: Sequence[PassReadings], counts: Integers, values: Floats) -> tuple[Point, ...]:
-    if len(counts) == 0:
+def _tallies(passes: Sequence[PassReadings], counts: Integers, values: Floats) -> Tallies:
+    tokens = np.concatenate([np.empty(0, np.int64), *(one.tokens for one in passes)])
+    accepted = np.concatenate([np.empty(0, np.bool_), *(accepted_of(one) for one in passes)])
+    return Tallies(
+        counts=counts,
+        readings=_tally(tokens[accepted], counts),
+        rejected=_tally(tokens[~accepted], counts),
+        visited=np.isfinite(values),
+    )
+
+
+def _points(tallies: Tallies, values: Floats, doubted: Booleans) -> tuple[Point, ...]:
+    if len(tallies.counts) == 0:
         return ()
     latency_ns = column_medians(values)
     spread = spread_of(values, latency_ns)
-    tokens = np.concatenate([one.tokens for one in passes])
-    accepted = np.concatenate([accepted_of(one) for one in passes])
-    readings = _tally(tokens[accepted], counts)
-    rejected = _tally(tokens[~accepted], counts)
-    visited = np.isfinite(values)
-    visits = visited.sum(axis=0)
-    by_doubted = visited[[bool(one.doubts) for one in passes]].sum(axis=0)
+    visits = tallies.visited.sum(axis=0)
     # A tenth of a nanosecond is beyond every clock, and halves the size of a stored curve.
     times = (np.round(column, 1) for column in (latency_ns, spread.low_ns, spread.high_ns, spread.error_ns))
-    columns = (counts, *times, readings, rejected, visits, 2 * by_doubted > visits)
+    columns = (tallies.counts, *times, tallies.readings, tallies.rejected, visits, doubted)
     names = tuple(field.name for field in fields(Point))
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return tuple(Point(**dict(zip(names, row, strict=True))) for row in rows)
@@ -218,70 +227,5 @@ def _pass_factor(one: PassReadings, factor: float) -> PassFactor:
         factor=factor,
         readings=readings,
         rejected=len(one.tokens) - readings,
-        doubts=tuple(dict.fromkeys(doubt.reason for doubt in one.doubts)),
+        doubts=reasons_of_pass(one, factor),
     )
-
-
-def _contended(factors: Sequence[PassFactor]) -> Iterable[Doubt]:
-    rejected = sum(factor.rejected for factor in factors)
-    total = rejected + sum(factor.readings for factor in factors)
-    if total and rejected > MOST_REJECTED * total:
-        yield Doubt(
-            reason=DoubtReason.CONTENDED,
-            evidence=f"{rejected} of {total} readings ({100 * rejected / total:.0f} %) were rejected, because other "
-            f"work held the processor; up to {100 * MOST_REJECTED:.0f} % is usual",
-        )
-
-
-def _too_few(passes: Sequence[PassReadings], points: Sequence[Point]) -> Iterable[Doubt]:
-    found = accepted_per_count(passes)
-    few = sorted(tokens for tokens, readings in found.items() if readings < ENOUGH_READINGS)
-    if not found:
-        yield Doubt(reason=DoubtReason.TOO_FEW, evidence="there are no readings at all")
-    elif not points:
-        yield Doubt(reason=DoubtReason.TOO_FEW, evidence="not one reading was accepted")
-    elif few:
-        least = min(found.values())
-        yield Doubt(
-            reason=DoubtReason.TOO_FEW,
-            evidence=f"{len(few)} of {len(found)} token counts have fewer than {ENOUGH_READINGS} accepted readings, "
-            f"the poorest {least}: {in_words(few)}",
-        )
-
-
-def _unsteady(factors: Sequence[PassFactor]) -> Iterable[Doubt]:
-    off = [factor for factor in factors if abs(factor.factor - 1) > STEADY_WITHIN]
-    if not off:
-        return
-    worst = max(off, key=lambda factor: abs(factor.factor - 1))
-    off_percent = 100 * abs(worst.factor - 1)
-    direction = "slower" if worst.factor > 1 else "faster"
-    verb = "was" if len(off) == 1 else "were"
-    yield Doubt(
-        reason=DoubtReason.UNSTEADY,
-        evidence=f"{len(off)} of {len(factors)} passes {verb} more than {100 * STEADY_WITHIN:.0f} % off the usual "
-        f"speed; pass {worst.number} of round {worst.round} was {off_percent:.1f} % {direction} at all its counts",
-    )
-
-
-def _seen_by_the_device(passes: Sequence[PassReadings]) -> Iterable[Doubt]:
-    """The doubts that came with the passes, one a reason."""
-    evidence: dict[DoubtReason, list[str]] = defaultdict(list)
-    for one in passes:
-        for reason, words in {doubt.reason: doubt.evidence for doubt in one.doubts}.items():
-            evidence[reason].append(words)
-    for reason, found in evidence.items():
-        yield Doubt(reason=reason, evidence=f"in {len(found)} of {len(passes)} passes: {found[0]}"[:4_000])
-
-
-def in_words(counts: Sequence[int], most: int = 12) -> str:
-    """Ascending ``counts`` for a reader: runs as "5-9", and how many more there are past ``most`` runs."""
-    runs: list[list[int]] = []
-    for tokens in counts:
-        if runs and tokens == runs[-1][-1] + 1:
-            runs[-1][1:] = [tokens]
-        else:
-            runs.append([tokens])
-    shown = ", ".join("-".join(map(str, run)) for run in runs[:most])
-    left = len(runs) - most
-    return f"{shown} and {left} more runs" if left > 0 else shown

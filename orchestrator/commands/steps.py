@@ -103,6 +103,10 @@ def as_plain(found: Found) -> dict[str, Any]:
         "steps": [_plain_step(step) for step in analysis.steps.steps],
         "sweet_spots": [_plain_spot(spot) for spot in analysis.sweet_spots],
         "doubts": [{"reason": doubt.reason.value, "evidence": doubt.evidence} for doubt in analysis.curve.doubts],
+        "point_doubts": [
+            {"reason": doubt.reason.value, "evidence": doubt.evidence, "tokens": list(doubt.tokens)}
+            for doubt in analysis.curve.point_doubts
+        ],
         "passes": {"count": len(analysis.curve.factors), "told_by": found.told},
         "token_counts": len(analysis.curve.points),
         "readings": analysis.curve.readings,

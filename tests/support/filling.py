@@ -119,7 +119,7 @@ class FakeJob:
             before=_conditions(51.0 + number),
             after=_conditions(52.5 + number),
             readings=tuple(readings),
-            doubts=tuple(self.doubts) if number == 0 else (),
+            doubts=tuple(self.doubts) if number < 3 else (),
         )
 
     def _reading(self, position: int, tokens: int, start_ns: int, generator: np.random.Generator) -> Reading:

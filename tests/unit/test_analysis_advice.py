@@ -105,4 +105,4 @@ def test_the_shortest_curves_are_advised_on_without_an_exception(counts: int) ->
 
 
 def test_advice_that_rests_on_a_doubted_curve_says_so() -> None:
-    assert "doubted: unsteady" in advice_for(analyse(some_passes(slower={1: 1.2})), 100).words
+    assert "doubted: contended" in advice_for(analyse(some_passes(rejected=0.5)), 100).words

@@ -82,13 +82,12 @@ def test_passes_that_agree_exactly_still_leave_an_error() -> None:
     assert all(point.standard_error_ns >= 0.00099 * point.latency_ns for point in curve.points)
 
 
-def test_a_throttled_pass_is_divided_by_its_factor_and_doubted() -> None:
+def test_a_throttled_pass_is_divided_by_its_factor_and_doubted_by_itself() -> None:
     curve = curve_of(some_passes(noise=0.002, slower={3: 1.15}))
     assert curve.factors[3].factor == pytest.approx(1.15, abs=0.005)
     assert largest_error(curve) < 0.006
-    doubt = next(doubt for doubt in curve.doubts if doubt.reason is DoubtReason.UNSTEADY)
-    assert "pass 3 of round 0" in doubt.evidence
-    assert "slower" in doubt.evidence
+    assert [factor.doubts for factor in curve.factors] == [()] * 3 + [(DoubtReason.UNSTEADY,)] + [()] * 3
+    assert (curve.doubts, curve.point_doubts) == ((), ())
 
 
 def test_two_fast_passes_of_seven_move_nothing() -> None:
@@ -110,23 +109,6 @@ def test_a_pass_over_two_counts_leans_on_its_sentinel() -> None:
 def test_the_order_in_which_passes_come_does_not_matter() -> None:
     passes = some_passes()
     assert curve_of(reversed(passes)) == curve_of(passes)
-
-
-def test_a_curve_with_most_readings_rejected_is_contended() -> None:
-    assert DoubtReason.CONTENDED in reasons(curve_of(some_passes(rejected=0.5)))
-    assert DoubtReason.CONTENDED not in reasons(curve_of(some_passes(rejected=0.3)))
-
-
-def test_counts_with_fewer_than_five_accepted_readings_are_named() -> None:
-    curve = curve_of([*some_passes(passes=5), *some_passes(counts=[300], passes=2, seed=1)])
-    doubt = next(doubt for doubt in curve.doubts if doubt.reason is DoubtReason.TOO_FEW)
-    assert doubt.evidence.endswith("the poorest 2: 300")
-
-
-def test_the_doubts_of_the_device_come_along() -> None:
-    hot = Doubt(reason=DoubtReason.THROTTLED, evidence="under-voltage occurred")
-    passes = [replace(one, doubts=(hot,)) if one.number < 2 else one for one in some_passes()]
-    assert [doubt.evidence for doubt in curve_of(passes).doubts] == ["in 2 of 7 passes: under-voltage occurred"]
 
 
 @settings(derandomize=True, max_examples=15, deadline=None)

@@ -124,7 +124,7 @@ def test_a_flat_curve_has_no_choice_and_says_so() -> None:
 
 
 def test_the_note_says_what_the_saving_is_and_what_is_doubted() -> None:
-    note = analyse(some_passes(slower={1: 1.2})).recommendation.note
+    note = analyse(some_passes(rejected=0.5)).recommendation.note
     assert "before the first block" in note
     assert "Accuracy is not considered" in note
-    assert "doubted: unsteady" in note
+    assert "doubted: contended" in note

@@ -41,7 +41,7 @@ def test_a_row_says_all_that_the_reading_is_of() -> None:
     text = text_of(exported())
 
     header, first, second, *_ = text.splitlines()
-    about = "12,orin,jetson,false,deit_tiny_patch16_224,4,64,float32,eager,cpu,1,7,throttled too-few"
+    about = "12,orin,jetson,false,deit_tiny_patch16_224,4,64,float32,eager,cpu,1,7,too-few"
     assert header == COLUMNS
     assert first == f"{about},1,0,0,true,0,5,1000000000,5000000,,throttled"
     assert second == f"{about},1,0,0,true,1,2,2000000000,2000000,waited,throttled"

@@ -43,7 +43,7 @@ def a_file(*, rejected: float = 0.1, **other: Any) -> CurveFile:
                 "number": one.number,
                 "before": a_pass().before,
                 "after": a_pass().after,
-                "doubts": (THROTTLED,) if one.number == 0 else (),
+                "doubts": (THROTTLED,) if one.number < 3 else (),
                 "tokens": tuple(one.tokens.tolist()),
                 "start_ns": tuple(one.start_ns.tolist()),
                 "latency_ns": tuple(one.latency_ns.tolist()),

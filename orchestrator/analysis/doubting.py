@@ -1,0 +1,216 @@
+"""When a pass, a point and a curve are doubted. Rules of values alone; each verdict is kept with its evidence.
+
+A pass is doubted by the device that measured it, and where it ran at a speed of its own. A point is doubted for the
+passes and readings that it rests on, and a curve by its own rules: one doubted pass of seven doubts neither.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.wire.conditions import Doubt, DoubtReason
+from orchestrator.analysis.passes import Booleans, Integers, PassReadings
+
+ENOUGH_READINGS = 5
+"""Accepted readings that a point needs to stand without a doubt."""
+
+MOST_REJECTED = 0.4
+"""The share of rejected readings beyond which a point, and a curve, is contended."""
+
+STEADY_WITHIN = 0.05
+"""How far from 1 the factor of a pass may lie before it counts as unsteady."""
+
+MOST_DOUBTED_VISITS = 1 / 3
+"""The share of visits (a pass at a count) beyond which passes that were doubted for a reason doubt the curve for it.
+
+A median stands two bad values of seven, not three.
+"""
+
+MOST_DOUBTED_POINTS = 0.1
+"""The share of points beyond which those that are doubted for a reason doubt the curve for it."""
+
+STATISTICAL = frozenset({DoubtReason.UNSTEADY, DoubtReason.BASELINE_MOVED})
+"""Doubts about scatter and speed: intervals over whole passes in shuffled order carry the one, factors the other.
+
+The other reasons say that the device was not the device asked for, which no repeating mends.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointDoubt:
+    """A reason to distrust the points at ``tokens``, ascending, which share its evidence."""
+
+    reason: DoubtReason
+    evidence: str
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tallies:
+    """What there is at each count, arrays of one length.
+
+    ``readings`` were accepted and ``rejected`` were not; ``visited`` (passes, counts) is where a pass has an accepted
+    reading.
+    """
+
+    counts: Integers
+    readings: Integers
+    rejected: Integers
+    visited: Booleans
+
+
+def reasons_of_pass(one: PassReadings, factor: float) -> tuple[DoubtReason, ...]:
+    """Why a pass with this ``factor`` is doubted: what the device said of it, and *unsteady* at a speed of its own."""
+    reasons = [doubt.reason for doubt in one.doubts]
+    if is_off(factor):
+        reasons.append(DoubtReason.UNSTEADY)
+    return tuple(dict.fromkeys(reasons))
+
+
+def is_off(factor: float) -> bool:
+    """Whether a pass with this factor ran at a speed of its own."""
+    return abs(factor - 1) > STEADY_WITHIN
+
+
+def rest_on_doubted(reasons: Sequence[Sequence[DoubtReason]], visited: Booleans) -> Booleans:
+    """Which points have most of their passes doubted, (counts,); ``reasons`` are those of each pass."""
+    doubted = np.array([bool(of_pass) for of_pass in reasons], np.bool_)
+    resting: Booleans = 2 * visited[doubted].sum(axis=0) > visited.sum(axis=0)
+    return resting
+
+
+def doubts_of_points(reasons: Sequence[Sequence[DoubtReason]], tallies: Tallies) -> tuple[PointDoubt, ...]:
+    """Every reason to distrust a point, those of equal evidence together.
+
+    - most of the passes with readings there were doubted: for each of their reasons;
+    - more than `MOST_REJECTED` of the readings there were rejected: contended;
+    - fewer than `ENOUGH_READINGS` were accepted: too-few.
+    """
+    found: dict[tuple[DoubtReason, str], list[int]] = defaultdict(list)
+    for reason, evidence, tokens in (
+        *_resting(reasons, tallies),
+        *_rejected_there(tallies),
+        *_few_there(tallies),
+    ):
+        found[reason, evidence].append(tokens)
+    return tuple(
+        PointDoubt(reason=reason, evidence=evidence, tokens=tuple(tokens))
+        for (reason, evidence), tokens in found.items()
+    )
+
+
+_Found = Iterator[tuple[DoubtReason, str, int]]
+
+
+def _resting(reasons: Sequence[Sequence[DoubtReason]], tallies: Tallies) -> _Found:
+    resting = rest_on_doubted(reasons, tallies.visited)
+    visits = tallies.visited.sum(axis=0)
+    for reason in dict.fromkeys(reason for of_pass in reasons for reason in of_pass):
+        doubted = tallies.visited[[reason in of_pass for of_pass in reasons]].sum(axis=0)
+        for at in np.flatnonzero(resting & (doubted > 0)).tolist():
+            yield reason, f"{doubted[at]} of its {visits[at]} passes were doubted for it", int(tallies.counts[at])
+
+
+def _rejected_there(tallies: Tallies) -> _Found:
+    total = tallies.readings + tallies.rejected
+    for at in np.flatnonzero(tallies.rejected > MOST_REJECTED * total).tolist():
+        evidence = f"{tallies.rejected[at]} of its {total[at]} readings were rejected"
+        yield DoubtReason.CONTENDED, evidence, int(tallies.counts[at])
+
+
+def _few_there(tallies: Tallies) -> _Found:
+    for at in np.flatnonzero(tallies.readings < ENOUGH_READINGS).tolist():
+        evidence = f"{tallies.readings[at]} of at least {ENOUGH_READINGS} readings were accepted"
+        yield DoubtReason.TOO_FEW, evidence, int(tallies.counts[at])
+
+
+def doubts_of_curve(
+    passes: Sequence[PassReadings],
+    factors: Sequence[float],
+    tallies: Tallies,
+    point_doubts: Sequence[PointDoubt],
+    accepted: Mapping[int, int],
+) -> tuple[Doubt, ...]:
+    """Every reason to distrust the curve that ``passes`` with these ``factors`` make.
+
+    - *contended*: more than `MOST_REJECTED` of all readings were rejected;
+    - *too-few*: nothing was accepted, or more than `MOST_DOUBTED_POINTS` of the counts visited have fewer than
+      `ENOUGH_READINGS`; ``accepted`` says how many each has;
+    - a reason for which passes were doubted: more than `MOST_DOUBTED_POINTS` of the points are doubted for it; or,
+      where no repeating mends it, more than `MOST_DOUBTED_VISITS` of the visits were in such passes.
+    """
+    return (
+        *_contended(tallies, passes),
+        *_too_few(accepted, tallies),
+        *_by_passes(passes, factors, tallies, point_doubts),
+    )
+
+
+def _contended(tallies: Tallies, passes: Sequence[PassReadings]) -> Iterable[Doubt]:
+    total = sum(len(one.tokens) for one in passes)
+    rejected = total - int(tallies.readings.sum())
+    if total and rejected > MOST_REJECTED * total:
+        yield Doubt(
+            reason=DoubtReason.CONTENDED,
+            evidence=f"{rejected} of {total} readings ({100 * rejected / total:.0f} %) were rejected, because other "
+            f"work held the processor; up to {100 * MOST_REJECTED:.0f} % is usual",
+        )
+
+
+def _too_few(accepted: Mapping[int, int], tallies: Tallies) -> Iterable[Doubt]:
+    few = sorted(tokens for tokens, readings in accepted.items() if readings < ENOUGH_READINGS)
+    if not accepted:
+        yield Doubt(reason=DoubtReason.TOO_FEW, evidence="there are no readings at all")
+    elif not len(tallies.counts):
+        yield Doubt(reason=DoubtReason.TOO_FEW, evidence="not one reading was accepted")
+    elif len(few) > MOST_DOUBTED_POINTS * len(accepted):
+        yield Doubt(
+            reason=DoubtReason.TOO_FEW,
+            evidence=f"{len(few)} of {len(accepted)} token counts have fewer than {ENOUGH_READINGS} accepted readings, "
+            f"the poorest {min(accepted.values())}: {in_words(few)}",
+        )
+
+
+def _by_passes(
+    passes: Sequence[PassReadings], factors: Sequence[float], tallies: Tallies, point_doubts: Sequence[PointDoubt]
+) -> Iterable[Doubt]:
+    reasons = [reasons_of_pass(one, factor) for one, factor in zip(passes, factors, strict=True)]
+    visits = tallies.visited.sum(axis=1)
+    for reason in dict.fromkeys(reason for of_pass in reasons for reason in of_pass):
+        doubted = np.array([reason in of_pass for of_pass in reasons], np.bool_)
+        points = {tokens for one in point_doubts if one.reason is reason for tokens in one.tokens}
+        many_visits = visits[doubted].sum() > MOST_DOUBTED_VISITS * visits.sum()
+        many_points = len(points) > MOST_DOUBTED_POINTS * len(tallies.counts)
+        if many_points or (many_visits and reason not in STATISTICAL):
+            told = f"in {doubted.sum()} of {len(passes)} passes: {_worst(reason, passes, factors)}"
+            yield Doubt(reason=reason, evidence=told[:4_000])
+
+
+def _worst(reason: DoubtReason, passes: Sequence[PassReadings], factors: Sequence[float]) -> str:
+    """The first that the device said of this reason, else the pass that is furthest off."""
+    said = next((doubt.evidence for one in passes for doubt in one.doubts if doubt.reason is reason), None)
+    if said is not None:
+        return said
+    worst, factor = max(zip(passes, factors, strict=True), key=lambda pair: abs(pair[1] - 1))
+    direction = "slower" if factor > 1 else "faster"
+    return (
+        f"pass {worst.number} of round {worst.round} was {100 * abs(factor - 1):.1f} % {direction} than usual at all "
+        f"its counts; up to {100 * STEADY_WITHIN:.0f} % is usual"
+    )
+
+
+def in_words(counts: Sequence[int], most: int = 12) -> str:
+    """Ascending ``counts`` for a reader: runs as "5-9", and how many more there are past ``most`` runs."""
+    runs: list[list[int]] = []
+    for tokens in counts:
+        if runs and tokens == runs[-1][-1] + 1:
+            runs[-1][1:] = [tokens]
+        else:
+            runs.append([tokens])
+    shown = ", ".join("-".join(map(str, run)) for run in runs[:most])
+    left = len(runs) - most
+    return f"{shown} and {left} more runs" if left > 0 else shown
