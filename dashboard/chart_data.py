@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from agent.wire.jobs import Subject
 from dashboard.wording import NS_PER_MS, confidence, interval, milliseconds, percent
 from orchestrator.analysis.analyse import Analysis
 from orchestrator.analysis.comparison import position_of
@@ -54,6 +55,7 @@ def drawn_readings(curve: Curve, readings: ReadingsView, *, accepted: bool, reje
             }
         )
         for one in readings.passes
+        if one.subject is Subject.MODEL  # the others are of another curve
     ]
     if not frames:
         return DrawnReadings(empty, 0, 1)

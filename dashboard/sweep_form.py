@@ -110,6 +110,7 @@ class _PlanFields(TypedDict):
     stride: int
     min_tokens: int | None
     max_tokens: int | None
+    blocks: bool
     priority: int
 
 
@@ -138,5 +139,10 @@ def _plan() -> _PlanFields:
             ),
             priority=left.number_input(
                 "Priority", -100, 100, 0, help="Higher goes first, then first come", key="new-priority"
+            ),
+            blocks=st.checkbox(
+                "Time the blocks in place",
+                help="What schedules are predicted from. Takes as long again; the runtime must be eager",
+                key="new-blocks",
             ),
         )

@@ -35,6 +35,8 @@ FIELDS = {
     "stride": "Every Nth count",
     "min_tokens": "Fewest tokens",
     "max_tokens": "Most tokens",
+    "blocks": "Time the blocks in place",
+    "runtime": "Runtime",
     "priority": "Priority",
 }
 """What the form calls the fields of a request."""
@@ -57,6 +59,7 @@ class Wish:
     stride: int
     min_tokens: int | None
     max_tokens: int | None
+    blocks: bool
     priority: int
 
 
@@ -73,7 +76,13 @@ def request(wish: Wish) -> SweepRequest:
             workloads=tuple(replace(wish.workload, batch_size=size) for size in batch_sizes(wish.batches)),
             devices=tuple(wish.devices),
             labels=tuple(wish.labels),
-            plan=Plan(passes=wish.passes, stride=wish.stride, min_tokens=wish.min_tokens, max_tokens=wish.max_tokens),
+            plan=Plan(
+                passes=wish.passes,
+                stride=wish.stride,
+                min_tokens=wish.min_tokens,
+                max_tokens=wish.max_tokens,
+                blocks=wish.blocks,
+            ),
             priority=wish.priority,
         )
     except WireError as error:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from agent.wire.conditions import Conditions
+from agent.wire.jobs import Subject
 from dashboard.wording import MINUS, NS_PER_MS, confidence, interval, milliseconds, moment, percent
 from orchestrator.analysis.comparison import position_of
 from orchestrator.analysis.curve import Curve, PassFactor
@@ -84,6 +85,7 @@ def _pass_row(one: PassView, factors: Mapping[tuple[int, int, int], PassFactor])
     return {
         "Round": one.round,
         "Pass": one.number if one.complete else f"{one.number} (broken off)",
+        "Timed": "whole model" if one.subject is Subject.MODEL else "blocks in place",
         "Started": moment(one.started_ms),
         "Speed factor": f"{factor.factor:.3f}" if factor else "",
         "Readings": len(one.tokens),

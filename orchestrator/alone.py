@@ -14,9 +14,11 @@ from agent.wire.enrolment import DeviceDescription
 from agent.wire.jobs import ModelFacts, Round, Workload
 from agent.wire.readings import Batch
 from orchestrator.analysis.analyse import Analysis, analyse
+from orchestrator.analysis.blocks import refusal_of_blocks
 from orchestrator.analysis.passes import PassReadings, pass_of
 from orchestrator.analysis.planning import Plan, next_round
 from orchestrator.curves.file import CurveFile, view_of
+from orchestrator.errors import BadRequest
 
 FENCE = 1
 """Without leases there is one attempt."""
@@ -72,8 +74,12 @@ def measure(
 
     Raises:
         MeasurementFailed: the model cannot be measured here; the message says why and what to do.
+        BadRequest: the plan does not fit the workload.
     """
     clock, workload, plan = clock or SystemClock(), workload or Workload(), plan or Plan()
+    refusal = refusal_of_blocks(workload) if plan.blocks else None
+    if refusal is not None:
+        raise BadRequest(f"The runtime {refusal}.", "Leave --blocks out, or choose the runtime eager.")
     batches: list[Batch] = []
     passes: list[PassReadings] = []
     rounds: list[Round] = []

@@ -6,6 +6,7 @@ import contextlib
 import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.clock import Clock
 from agent.errors import MeasurementFailed
@@ -14,7 +15,7 @@ from agent.measure.order import visits_of_pass
 from agent.measure.quality import rejection
 from agent.measure.subject import MeasuredSubject
 from agent.wire.jobs import FailureReason, Round, Subject
-from agent.wire.readings import MOST_READINGS, Reading
+from agent.wire.readings import Reading, most_readings
 
 MOST_RETRIES = 2
 """How often a visit whose reading was rejected is tried again within its pass."""
@@ -26,6 +27,13 @@ class SampledPass:
 
     readings: tuple[Reading, ...]
     complete: bool
+
+
+class _Visited(NamedTuple):
+    """What is done at one token count: the call to be timed, and what it tells of the blocks afterwards."""
+
+    call: Callable[[], None]
+    blocks_ns: Callable[[], tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,33 +51,42 @@ class Sampler:
         Raises:
             MeasurementFailed: the round asks for what cannot be measured here.
         """
-        if round_.subject is not Subject.MODEL:
+        visits = visits_of_pass(round_, number)
+        most = most_readings(0 if round_.subject is Subject.MODEL else self.subject.facts.blocks)
+        if len(visits) > most:
             raise MeasurementFailed(
                 FailureReason.WORKLOAD_UNSUPPORTED,
-                f"the round asks to time the subject {round_.subject.value}, which this agent cannot measure",
-                "Upgrade stepfarm on the device, or ask for the whole model.",
+                f"a pass has room for {most} readings of {self.subject.facts.blocks} blocks, and the round asks for "
+                f"{len(visits)}",
+                "Ask for fewer token counts, by a larger stride.",
             )
-        visits = visits_of_pass(round_, number)
         readings: list[Reading] = []
         with _without_garbage_collection():
             for done, tokens in enumerate(visits):
                 if stop():
                     return SampledPass(readings=tuple(readings), complete=False)
                 # Retries must leave room for the visits to come, or the batch would be too long for the wire.
-                room = MOST_READINGS - len(readings) - (len(visits) - done)
-                readings += self._visit(tokens, len(readings), min(MOST_RETRIES, room))
+                room = most - len(readings) - (len(visits) - done)
+                visited = self._prepared(round_.subject, tokens)
+                readings += self._visit(visited, tokens, len(readings), min(MOST_RETRIES, room))
         return SampledPass(readings=tuple(readings), complete=True)
 
-    def _visit(self, tokens: int, position: int, retries: int) -> list[Reading]:
+    def _prepared(self, subject: Subject, tokens: int) -> _Visited:
+        if subject is Subject.MODEL:
+            return _Visited(self.subject.prepare(tokens), tuple)
+        timed = self.subject.prepare_blocks(tokens, self.clock.monotonic_ns)
+        return _Visited(timed, timed.blocks_ns)
+
+    def _visit(self, visited: _Visited, tokens: int, position: int, retries: int) -> list[Reading]:
         """The readings of one visit: rejected ones until one is accepted or the retries are used up."""
-        call = self.subject.prepare(tokens)
-        call()  # The first call at a shape pays for allocations and kernel choices that later ones do not.
-        readings = [self._reading(call, tokens, position)]
+        visited.call()  # The first call at a shape pays for allocations and kernel choices that later ones do not.
+        readings = [self._reading(visited, tokens, position)]
         while readings[-1].rejected is not None and len(readings) <= retries:
-            readings.append(self._reading(call, tokens, position + len(readings)))
+            readings.append(self._reading(visited, tokens, position + len(readings)))
         return readings
 
-    def _reading(self, call: Callable[[], None], tokens: int, position: int) -> Reading:
+    def _reading(self, visited: _Visited, tokens: int, position: int) -> Reading:
+        call = visited.call
         before = self.gauge.read()
         start_ns = self.clock.monotonic_ns()
         call()
@@ -84,6 +101,7 @@ class Sampler:
             start_ns=start_ns,
             latency_ns=wall_ns,
             rejected=rejection(wall_ns, cpu_ns, switches, self.threads),
+            blocks_ns=visited.blocks_ns(),
         )
 
 

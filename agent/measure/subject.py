@@ -11,6 +11,16 @@ from agent.wire.conditions import Conditions
 from agent.wire.jobs import ModelFacts, Round, Workload
 
 
+class TimedBlocks(Protocol):
+    """A call that does the work once and returns when it is finished, and knows what each block took of it."""
+
+    def __call__(self) -> None:
+        """Do the work once."""
+
+    def blocks_ns(self) -> tuple[int, ...]:
+        """How long each block took in the latest call, in their order; together no longer than the call."""
+
+
 class MeasuredSubject(Protocol):
     """Something whose latency depends on a number of tokens."""
 
@@ -25,6 +35,13 @@ class MeasuredSubject(Protocol):
 
         Raises:
             MeasurementFailed: the subject cannot be run at so few or so many tokens.
+        """
+
+    def prepare_blocks(self, tokens: int, now_ns: Callable[[], int]) -> TimedBlocks:
+        """The same work, with its blocks timed in place by ``now_ns``, or by what the processor has for that.
+
+        Raises:
+            MeasurementFailed: as `prepare`; or this subject is run as one and its blocks cannot be told apart.
         """
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from agent.clock import Clock
 from agent.measure.gauge import GaugeReading
+from agent.measure.stamps import Stamps
 from agent.wire.jobs import ModelFacts
 
 
@@ -57,6 +58,37 @@ class SyntheticSubject:
     def prepare(self, tokens: int) -> Callable[[], None]:
         """A call that spends the latency of ``tokens``, asked anew each time: it may drift."""
         return lambda: self._spend(self._latency_ns(tokens))
+
+    def prepare_blocks(self, tokens: int, now_ns: Callable[[], int]) -> SyntheticBlocks:
+        """The same, as if every block and all that is outside of them took as long, the remainder outside."""
+        return SyntheticBlocks(lambda: self._latency_ns(tokens), self._spend, self._facts.blocks, Stamps(now_ns))
+
+
+class SyntheticBlocks:
+    """A call that spends a latency in parts, one a block after one that is outside of them."""
+
+    def __init__(
+        self, latency_ns: Callable[[], int], spend: Callable[[int], None], blocks: int, stamps: Stamps
+    ) -> None:
+        self._latency_ns = latency_ns
+        self._spend = spend
+        self._blocks = blocks
+        self._stamps = stamps
+
+    def __call__(self) -> None:
+        """Spend the latency once."""
+        latency_ns = self._latency_ns()
+        a_block_ns = latency_ns // (self._blocks + 1)
+        self._spend(latency_ns - self._blocks * a_block_ns)
+        self._stamps.begin()
+        self._stamps.mark()
+        for _ in range(self._blocks):
+            self._spend(a_block_ns)
+            self._stamps.mark()
+
+    def blocks_ns(self) -> tuple[int, ...]:
+        """What each block took of the latest call."""
+        return self._stamps.between_ns()
 
 
 def busy_waiting(clock: Clock) -> Callable[[int], None]:

@@ -12,11 +12,12 @@ import onnxruntime
 
 from agent.errors import MeasurementFailed
 from agent.measure.cores import cores_allowed
+from agent.measure.subject import TimedBlocks
 from agent.onnx.metadata import IMAGES, KEPT, LOGITS, ExportFacts, refuse_unexportable
 from agent.vit.kept import kept_tokens
-from agent.vit.refusals import first_line, not_finite, out_of_memory
+from agent.vit.refusals import blocks_not_apart, first_line, not_finite, out_of_memory
 from agent.wire.codec import WireError
-from agent.wire.jobs import DataType, FailureReason, ModelFacts, Processor, Workload
+from agent.wire.jobs import DataType, FailureReason, ModelFacts, Processor, Runtime, Workload
 
 INPUT_SEED = 0
 
@@ -80,6 +81,10 @@ class OnnxSubject:
     def prepare(self, tokens: int) -> Callable[[], None]:
         """A call that runs the model once, cut to ``tokens`` tokens, and returns when the result is there."""
         return self._call(tokens)
+
+    def prepare_blocks(self, tokens: int, now_ns: Callable[[], int]) -> TimedBlocks:  # noqa: ARG002  # the protocol's
+        """Refused: the file is executed as one piece."""
+        raise blocks_not_apart(Runtime.ONNXRUNTIME)
 
     def _call(self, tokens: int) -> _Call:
         kept = kept_tokens(tokens, all_tokens=self._facts.tokens, prefix_tokens=self._facts.prefix_tokens)

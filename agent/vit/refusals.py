@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.errors import MeasurementFailed
-from agent.wire.jobs import DataType, FailureReason
+from agent.wire.jobs import DataType, FailureReason, Runtime
 
 
 def out_of_memory(of: str, words: str) -> MeasurementFailed:
@@ -24,6 +24,15 @@ def not_finite(name: str, data_type: DataType) -> MeasurementFailed:
         FailureReason.WORKLOAD_UNSUPPORTED,
         f"{name} yields NaN or infinity in {data_type.value}",
         advice,
+    )
+
+
+def blocks_not_apart(runtime: Runtime) -> MeasurementFailed:
+    """The runtime executes the model as one piece, so that no time of a block can be told."""
+    return MeasurementFailed(
+        FailureReason.WORKLOAD_UNSUPPORTED,
+        f"the runtime {runtime.value} executes the model as one piece, so its blocks cannot be timed in place",
+        "Ask for the runtime eager, or for the whole model alone.",
     )
 
 

@@ -11,12 +11,14 @@ import torch
 
 from agent.errors import MeasurementFailed
 from agent.measure.cores import cores_allowed
+from agent.measure.stamps import Stamps
+from agent.vit.blocks import BlocksInPlace, CudaMarks
 from agent.vit.compiled import compiling, forward_of, mark_tokens_dynamic
 from agent.vit.cut import CuttableVit
 from agent.vit.failures import memory_explained, refuse_out_of_memory, workload_explained
 from agent.vit.kept import kept_tokens
 from agent.vit.models import all_tokens, load_model
-from agent.vit.refusals import not_finite
+from agent.vit.refusals import blocks_not_apart, not_finite
 from agent.wire.jobs import DataType, FailureReason, ModelFacts, Processor, Runtime, Workload
 
 INPUT_SEED = 0
@@ -53,6 +55,7 @@ class VitSubject:
 
     def __init__(self, model: CuttableVit, workload: Workload, threads: int) -> None:
         self._model = model
+        self._runtime = workload.runtime
         self._forward = forward_of(workload.runtime)
         self._dynamic = workload.runtime is Runtime.COMPILE_DYNAMIC
         self._synchronise = workload.processor is Processor.CUDA
@@ -101,6 +104,15 @@ class VitSubject:
             torch.cuda.synchronize()
 
         return run_and_synchronise if self._synchronise else run
+
+    def prepare_blocks(self, tokens: int, now_ns: Callable[[], int]) -> BlocksInPlace:
+        """The same call, with its blocks timed in place: by ``now_ns``, on a GPU by its own events."""
+        if self._runtime is not Runtime.EAGER:
+            raise blocks_not_apart(self._runtime)
+        kept = self._kept(tokens)
+        if self._synchronise:
+            return BlocksInPlace(self._model, self._images, kept, CudaMarks(), torch.cuda.synchronize)
+        return BlocksInPlace(self._model, self._images, kept, Stamps(now_ns))
 
     def _kept(self, tokens: int) -> torch.Tensor:
         """The indices of the ``tokens`` that stay, where the model is."""

@@ -57,7 +57,7 @@ class Processor(str, Enum):
 
 
 class Subject(str, Enum):
-    """What is timed: the whole model cut to n tokens, or its blocks in place."""
+    """What is timed: the whole model cut to n tokens, or each of its blocks, in place, while that same model runs."""
 
     MODEL = "model"
     BLOCKS = "blocks"

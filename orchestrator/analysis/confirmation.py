@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.analysis.passes import Floats, PassReadings, accepted_of
+from orchestrator.analysis.passes import Floats, PassReadings, accepted_of, of_the_model
 
 LOOKS = (10, 20, 30)
 """After so many pairs the interval is looked at; after the last a candidate stays one."""
@@ -66,7 +66,7 @@ def confirm(passes: Iterable[PassReadings], after_tokens: int, next_tokens: int)
     Args:
         passes: those of alternating order, in any sequence; others hold no pairs and say nothing.
     """
-    ordered = sorted(passes, key=lambda one: (one.round, one.fence, one.number))
+    ordered = sorted(of_the_model(passes), key=lambda one: (one.round, one.fence, one.number))
     differences = np.concatenate([np.empty(0), *(differences_of(one, after_tokens, next_tokens) for one in ordered)])
     looked_at = max((look for look in LOOKS if look <= len(differences)), default=0)
     found = Confirmation(after_tokens=after_tokens, next_tokens=next_tokens, pairs=len(differences))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.wire.conditions import Doubt
+from agent.wire.jobs import Subject
 from agent.wire.readings import Batch
 
 Floats = NDArray[np.float64]
@@ -24,6 +25,8 @@ class PassReadings:
     """The readings of one pass as columns of equal length, sentinels included.
 
     ``start_ns`` is the device's monotonic clock. ``accepted`` is false where the device rejected the reading.
+    ``blocks_ns``, (readings, blocks), is there where the blocks were timed in place: such a pass says nothing of the
+    curve of the whole model.
     """
 
     fence: int
@@ -34,12 +37,23 @@ class PassReadings:
     start_ns: Integers
     latency_ns: Integers
     accepted: Booleans
+    blocks_ns: Integers | None = None
     doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def subject(self) -> Subject:
+        """What was timed."""
+        return Subject.MODEL if self.blocks_ns is None else Subject.BLOCKS
 
     @property
     def key(self) -> tuple[int, int, int]:
         """What names the pass within its job, in the order in which passes were measured."""
         return self.fence, self.round, self.number
+
+
+def of_the_model(passes: Iterable[PassReadings]) -> list[PassReadings]:
+    """Those of ``passes`` that timed the whole model: the others have marks between the blocks in every call."""
+    return [one for one in passes if one.subject is Subject.MODEL]
 
 
 def pass_of(batch: Batch) -> PassReadings:
@@ -54,6 +68,7 @@ def pass_of(batch: Batch) -> PassReadings:
         start_ns=np.array([reading.start_ns for reading in readings], np.int64),
         latency_ns=np.array([reading.latency_ns for reading in readings], np.int64),
         accepted=np.array([reading.rejected is None for reading in readings], np.bool_),
+        blocks_ns=np.array([reading.blocks_ns for reading in readings], np.int64) if batch.blocks else None,
         doubts=batch.doubts,
     )
 

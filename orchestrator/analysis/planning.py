@@ -8,7 +8,8 @@ from typing import Annotated
 
 from agent.wire.codec import Message, WireError
 from agent.wire.fields import MOST_TOKENS, Range, Tokens
-from agent.wire.jobs import ModelFacts, Round
+from agent.wire.jobs import ModelFacts, Round, Subject
+from orchestrator.analysis.blocks import blocks_round
 from orchestrator.analysis.curve import ENOUGH_READINGS, PassReadings, accepted_per_count
 
 MOST_REPAIRS = 3
@@ -19,7 +20,8 @@ MOST_REPAIRS = 3
 class Plan(Message):
     """What a person may choose for a sweep; None for as few or as many tokens as the model allows.
 
-    ``stride`` is the distance between counts, from the largest down. The untouched model is always measured too.
+    ``stride`` is the distance between counts, from the largest down. The untouched model is always measured too. With
+    ``blocks``, a round that times the blocks in place follows those of the whole model, as prediction needs it.
 
     Raises:
         WireError: a ValueError that names the field and what is wrong with it.
@@ -30,6 +32,7 @@ class Plan(Message):
     max_tokens: Tokens | None = None
     stride: Annotated[int, Range(1, MOST_TOKENS)] = 1
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0
+    blocks: bool = False
 
     def __post_init__(self) -> None:
         Message.__post_init__(self)
@@ -46,6 +49,17 @@ def counts_of(plan: Plan, facts: ModelFacts) -> tuple[int, ...]:
 
 def next_round(plan: Plan, facts: ModelFacts, rounds: Sequence[Round], passes: Sequence[PassReadings]) -> Round | None:
     """The round that follows ``rounds``, all of them done, of which ``passes`` came back; None when the job is done."""
+    if any(asked.subject is Subject.BLOCKS for asked in rounds):
+        return None
+    following = _of_the_model(plan, facts, rounds, passes)
+    if following is None and plan.blocks:
+        return blocks_round(facts, passes, number=len(rounds), passes_asked=plan.passes, seed=plan.seed)
+    return following
+
+
+def _of_the_model(
+    plan: Plan, facts: ModelFacts, rounds: Sequence[Round], passes: Sequence[PassReadings]
+) -> Round | None:
     counts = counts_of(plan, facts)
     if not rounds:
         return _round(plan, facts, number=0, counts=counts, passes=plan.passes)

@@ -16,7 +16,7 @@ OTHERS = ("batch_size", "image_size", "min_tokens", "max_tokens")
 
 def complaint_about(error: WireError, options: argparse.Namespace) -> str:
     """What ``error`` says of a message made from ``options``, with the option in the place of the field."""
-    field, _, index = error.path.partition("[")
+    field, _, index = error.path.rpartition(".")[2].partition("[")
     option = option_of(field)
     if index:
         # Of several values the one that is meant: "models[1]".

@@ -55,6 +55,11 @@ def take_plan(command: argparse.ArgumentParser) -> None:
     command.add_argument("--min-tokens", type=int, metavar="N", help="measure no fewer tokens than these")
     command.add_argument("--max-tokens", type=int, metavar="N", help="measure no more, but for the untouched model")
     command.add_argument("--stride", type=int, default=default.stride, metavar="N", help="every Nth count (default: 1)")
+    command.add_argument(
+        "--blocks",
+        action="store_true",
+        help="time the blocks in place afterwards, as long again: what schedules are predicted from (eager alone)",
+    )
     command.add_argument("--seed", type=int, default=default.seed, metavar="N", help="gives the order (default: 0)")
 
 
@@ -66,6 +71,7 @@ def plan(options: argparse.Namespace) -> Plan:
         max_tokens=options.max_tokens,
         stride=options.stride,
         seed=options.seed,
+        blocks=options.blocks,
     )
 
 

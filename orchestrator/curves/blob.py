@@ -3,6 +3,11 @@
 Format 1, after the magic ``SFR1``: the number of passes (uint32), then for each pass its fence, round, number and
 number of readings (4 x uint32) and whether it is complete (uint8), then its columns one after the other: tokens
 (int32), start_ns (int64), latency_ns (int64), rejection (uint8). A reading's position is its place.
+
+Format 2, after the magic ``SFR2``, is written where blocks of a model were timed in place, and only there: what was
+measured of whole models has the same bytes, and the same hash, as ever. Each header goes on with the number of blocks
+(uint16, 0 where the whole model was timed), each pass with one column more: the times of the blocks (int64), those of
+one reading after those of another.
 """
 
 from __future__ import annotations
@@ -10,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +24,9 @@ from agent.wire.conditions import Doubt
 from agent.wire.readings import Batch, Rejection
 from orchestrator.analysis.passes import PassReadings
 
-FORMAT = 1
-MAGIC = b"SFR1"
+MAGIC = {1: b"SFR1", 2: b"SFR2"}
 _PASS_HEADER = struct.Struct("<IIIIB")
+_BLOCKS_HEADER = struct.Struct("<H")
 
 # The stored numbers; a number is never given another meaning.
 REJECTION_CODES: dict[Rejection | None, int] = {None: 0, Rejection.PREEMPTED: 1, Rejection.WAITED: 2}
@@ -34,7 +39,10 @@ class DamagedBlob(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StoredPass:
-    """The readings of one pass as columns: tokens int32, start_ns and latency_ns int64, rejection uint8."""
+    """The readings of one pass as columns: tokens int32, start_ns and latency_ns int64, rejection uint8.
+
+    ``blocks_ns``, (readings, blocks) int64, is there where the blocks were timed in place.
+    """
 
     fence: int
     round: int
@@ -44,6 +52,8 @@ class StoredPass:
     start_ns: npt.NDArray[np.int64]
     latency_ns: npt.NDArray[np.int64]
     rejection: npt.NDArray[np.uint8]
+    _: KW_ONLY
+    blocks_ns: npt.NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, batch: Batch) -> StoredPass:
@@ -58,6 +68,7 @@ class StoredPass:
             start_ns=np.array([reading.start_ns for reading in readings], "<i8"),
             latency_ns=np.array([reading.latency_ns for reading in readings], "<i8"),
             rejection=np.array([REJECTION_CODES[reading.rejected] for reading in readings], "u1"),
+            blocks_ns=np.array([reading.blocks_ns for reading in readings], "<i8") if batch.blocks else None,
         )
 
     @property
@@ -81,17 +92,35 @@ class StoredPass:
             start_ns=self.start_ns,
             latency_ns=self.latency_ns,
             accepted=self.accepted,
+            blocks_ns=self.blocks_ns,
             doubts=doubts,
         )
 
 
 def pack(passes: Sequence[StoredPass]) -> bytes:
-    """``passes`` as one blob of format 1."""
-    parts = [MAGIC, struct.pack("<I", len(passes))]
+    """``passes`` as one blob, of format 2 where blocks were timed in any of them, of format 1 elsewhere."""
+    with_blocks = any(one.blocks_ns is not None for one in passes)
+    parts = [MAGIC[2 if with_blocks else 1], struct.pack("<I", len(passes))]
     for one in passes:
         parts.append(_PASS_HEADER.pack(one.fence, one.round, one.number, len(one.tokens), one.complete))
+        if with_blocks:
+            parts.append(_BLOCKS_HEADER.pack(0 if one.blocks_ns is None else one.blocks_ns.shape[1]))
         parts += [column.tobytes() for column in (one.tokens, one.start_ns, one.latency_ns, one.rejection)]
+        if one.blocks_ns is not None:
+            parts.append(one.blocks_ns.tobytes())
     return b"".join(parts)
+
+
+def format_of(blob: bytes) -> int:
+    """The format of ``blob``.
+
+    Raises:
+        DamagedBlob: it is of none that this version knows.
+    """
+    for number, magic in MAGIC.items():
+        if blob[:4] == magic:
+            return number
+    raise DamagedBlob(f"begins with {blob[:4]!r}, not {' or '.join(map(repr, MAGIC.values()))}")
 
 
 def unpack(blob: bytes) -> list[StoredPass]:
@@ -100,14 +129,13 @@ def unpack(blob: bytes) -> list[StoredPass]:
     Raises:
         DamagedBlob: the bytes are cut, too long or of another format.
     """
-    if blob[:4] != MAGIC:
-        raise DamagedBlob(f"begins with {blob[:4]!r}, not {MAGIC!r}")
+    with_blocks = format_of(blob) == 2
     try:
         (count,) = struct.unpack_from("<I", blob, 4)
         offset = 8
         passes = []
         for _ in range(count):
-            one, offset = _unpack_pass(blob, offset)
+            one, offset = _unpack_pass(blob, offset, with_blocks=with_blocks)
             passes.append(one)
     except DamagedBlob:
         raise
@@ -118,9 +146,13 @@ def unpack(blob: bytes) -> list[StoredPass]:
     return passes
 
 
-def _unpack_pass(blob: bytes, offset: int) -> tuple[StoredPass, int]:
+def _unpack_pass(blob: bytes, offset: int, *, with_blocks: bool) -> tuple[StoredPass, int]:
     fence, round_number, number, length, complete = _PASS_HEADER.unpack_from(blob, offset)
     offset += _PASS_HEADER.size
+    blocks = 0
+    if with_blocks:
+        (blocks,) = _BLOCKS_HEADER.unpack_from(blob, offset)
+        offset += _BLOCKS_HEADER.size
     columns = []
     for kind in ("<i4", "<i8", "<i8", "u1"):
         column = np.frombuffer(blob, kind, length, offset)
@@ -129,7 +161,11 @@ def _unpack_pass(blob: bytes, offset: int) -> tuple[StoredPass, int]:
     strange = {int(code) for code in np.unique(columns[-1])} - _REJECTIONS.keys()
     if strange:
         raise DamagedBlob(f"holds the unknown rejection {min(strange)}")
-    return StoredPass(fence, round_number, number, bool(complete), *columns), offset
+    blocks_ns = None
+    if blocks:
+        blocks_ns = np.frombuffer(blob, "<i8", length * blocks, offset).reshape(length, blocks)
+        offset += blocks_ns.nbytes
+    return StoredPass(fence, round_number, number, bool(complete), *columns, blocks_ns=blocks_ns), offset
 
 
 def sha256(blob: bytes) -> str:

@@ -33,7 +33,7 @@ MOST_CELLS = 8_000_000
 """Passes times counts: the analysis makes tables of that size."""
 
 NEEDED = ("tokens", "latency_ns")
-OTHERS = ("rejected", "complete", "pass_doubts", "curve", "simulated")
+OTHERS = ("rejected", "complete", "pass_doubts", "curve", "simulated", "blocks_ns")
 """Columns of texts that are read where they are there."""
 
 LOOKS = "It looks like: tokens,latency_ns on the first line, then a line a reading, such as 197,20315882."
@@ -90,6 +90,7 @@ class _Pass:
     start_ns: list[int] = field(default_factory=list)
     latency_ns: list[int] = field(default_factory=list)
     rejected: list[str] = field(default_factory=list)
+    blocks_ns: list[tuple[int, ...]] = field(default_factory=list)
 
 
 def read_csv(stream: IO[bytes], name: str, *, max_bytes: int = MAX_CSV_BYTES) -> CsvReadings:
@@ -184,6 +185,7 @@ class _Reader:
         one.latency_ns.append(latency_ns)
         one.start_ns.append(self._number(row, "start_ns", default=0))
         one.rejected.append(self._rejected(row))
+        one.blocks_ns.append(self._times_of_blocks(row))
         if len(one.tokens) > MOST_READINGS:
             raise self._bad(f"is reading {len(one.tokens)} of its pass; the most is {MOST_READINGS}", LOOKS)
 
@@ -227,6 +229,13 @@ class _Reader:
                 "Leave the cell empty for a reading to be believed, or leave the row out.",
             )
         return found
+
+    def _times_of_blocks(self, row: Sequence[str]) -> tuple[int, ...]:
+        cell = self._cell(row, "blocks_ns")
+        try:
+            return tuple(_whole(text, *_LIMITS["latency_ns"]) for text in cell.split())
+        except ValueError as error:
+            raise self._bad(f"blocks_ns {error}", "It holds a whole number of nanoseconds a block.") from None
 
     def _cell(self, row: Sequence[str], name: str) -> str:
         return row[self._columns[name]].strip() if name in self._columns else ""
@@ -287,4 +296,5 @@ def _view(key: tuple[int, int, int], one: _Pass) -> PassView:
         start_ns=tuple(one.start_ns),
         latency_ns=tuple(one.latency_ns),
         rejected=tuple(one.rejected),
+        blocks_ns=tuple(one.blocks_ns) if any(one.blocks_ns) else (),
     )

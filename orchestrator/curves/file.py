@@ -80,6 +80,8 @@ class CurveFile(Message):
             keys.add(key_of(one))
             if max(one.tokens) > self.facts.tokens:
                 raise WireError(f"passes[{index}].tokens", f"must not exceed the model's {self.facts.tokens}")
+            if one.blocks_ns and len(one.blocks_ns[0]) != self.facts.blocks:
+                raise WireError(f"passes[{index}].blocks_ns", f"must have the model's {self.facts.blocks} blocks")
 
     @property
     def simulated(self) -> bool:
@@ -112,6 +114,7 @@ def view_of(batch: Batch) -> PassView:
         start_ns=tuple(reading.start_ns for reading in batch.readings),
         latency_ns=tuple(reading.latency_ns for reading in batch.readings),
         rejected=tuple("" if reading.rejected is None else reading.rejected.value for reading in batch.readings),
+        blocks_ns=tuple(reading.blocks_ns for reading in batch.readings) if batch.blocks else (),
     )
 
 
@@ -135,6 +138,7 @@ def _stored(one: PassView) -> StoredPass:
         start_ns=np.array(one.start_ns, "<i8"),
         latency_ns=np.array(one.latency_ns, "<i8"),
         rejection=np.array([_CODES[name] for name in one.rejected], "u1"),
+        blocks_ns=np.array(one.blocks_ns, "<i8") if one.blocks_ns else None,
     )
 
 

@@ -67,7 +67,7 @@ def _frame(columns: Columns) -> pd.DataFrame:
     import pandas as pd
 
     kinds = {name: "Int64" for name in WHOLE if name in columns}
-    kinds |= {name: "string" for name in ("rejected", "pass_doubts", "doubts") if name in columns}
+    kinds |= {name: "string" for name in ("rejected", "pass_doubts", "doubts", "blocks_ns") if name in columns}
     return pd.DataFrame(columns).astype(kinds)
 
 

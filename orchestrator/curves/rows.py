@@ -27,7 +27,14 @@ def reading_columns(passes: Sequence[PassView]) -> Columns:
         columns[name] = list(itertools.chain.from_iterable(getattr(one, name) for one in passes))
     columns["rejected"] = [why or None for one in passes for why in one.rejected]
     columns["pass_doubts"] = [reasons for one in passes for reasons in [_reasons(one)] for _ in one.tokens]
+    columns["subject"] = [one.subject.value for one in passes for _ in one.tokens]
+    columns["blocks_ns"] = [" ".join(map(str, times)) or None for one in passes for times in _times(one)]
     return columns
+
+
+def _times(one: PassView) -> tuple[tuple[int, ...], ...]:
+    """The times of the blocks of each reading, empty where they were not timed."""
+    return one.blocks_ns or ((),) * len(one.tokens)
 
 
 def _reasons(one: PassView) -> str | None:

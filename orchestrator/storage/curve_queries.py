@@ -191,6 +191,7 @@ def _passes(session: Session, row: Curve) -> tuple[PassView, ...]:
                 start_ns=tuple(one.start_ns.tolist()),
                 latency_ns=tuple(one.latency_ns.tolist()),
                 rejected=one.rejections(),
+                blocks_ns=() if one.blocks_ns is None else tuple(map(tuple, one.blocks_ns.tolist())),
             )
         )
     return tuple(views)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from agent.wire.codec import from_plain, to_plain
 from agent.wire.conditions import Conditions, Doubt
+from agent.wire.jobs import ModelFacts, Subject
 from agent.wire.jobs import Round as RoundRequested
 from agent.wire.readings import Batch
 from orchestrator.analysis.analyse import METHOD, METHOD_VERSION, Analysis
@@ -29,7 +30,7 @@ def take_in(session: Session, *, device_id: int, job_id: int, batch: Batch, now_
 
     Raises:
         NotFound: this device never had an attempt of that number at that job, or had not said what it loaded.
-        BadRequest: the round was never asked for, or not these token counts.
+        BadRequest: the round was never asked for, or not these token counts, or another subject.
         Conflict: other readings stand under the same key already; they stay as they are.
     """
     _refuse_foreign(session, device_id=device_id, job_id=job_id, fence=batch.fence)
@@ -37,7 +38,7 @@ def take_in(session: Session, *, device_id: int, job_id: int, batch: Batch, now_
     curve = session.scalar(sa.select(Curve).where(Curve.job_id == job_id).with_for_update(key_share=True))
     if curve is None:
         raise NotFound(f"Job {job_id} has no curve yet.", "Ask for its first round before posting readings.")
-    _refuse_unasked(session, job_id, batch)
+    _refuse_unasked(session, curve, batch)
     content = blob.pack([StoredPass.of(batch)])
     known = session.scalar(
         sa.select(Pass.readings_sha256).where(
@@ -67,7 +68,8 @@ def _refuse_foreign(session: Session, *, device_id: int, job_id: int, fence: int
         )
 
 
-def _refuse_unasked(session: Session, job_id: int, batch: Batch) -> None:
+def _refuse_unasked(session: Session, curve: Curve, batch: Batch) -> None:
+    job_id = curve.job_id
     row = session.get(Round, (job_id, batch.round))
     if row is None:
         raise BadRequest(f"Job {job_id} was never asked for round {batch.round}.", BUG)
@@ -75,6 +77,13 @@ def _refuse_unasked(session: Session, job_id: int, batch: Batch) -> None:
     strange = {reading.tokens for reading in batch.readings} - {*asked.tokens, asked.sentinel}
     if strange:
         raise BadRequest(f"Round {batch.round} of job {job_id} does not ask for {min(strange)} tokens.", BUG)
+    blocks = 0 if asked.subject is Subject.MODEL else from_plain(ModelFacts, curve.facts).blocks
+    if batch.blocks != blocks:
+        raise BadRequest(
+            f"Round {batch.round} of job {job_id} times the subject {asked.subject.value}: its readings hold the times "
+            f"of {blocks} blocks, not of {batch.blocks}.",
+            BUG,
+        )
 
 
 def _add(session: Session, curve: Curve, batch: Batch, content: bytes, now_ms: int) -> None:
@@ -96,7 +105,7 @@ def _add(session: Session, curve: Curve, batch: Batch, content: bytes, now_ms: i
     )
     session.add(row)
     session.flush()
-    session.add(ReadingBatch(pass_id=row.id, format=blob.FORMAT, blob=content))
+    session.add(ReadingBatch(pass_id=row.id, format=blob.format_of(content), blob=content))
     curve.readings += len(batch.readings)
     curve.accepted += accepted
     session.flush()
@@ -153,7 +162,7 @@ def seal(session: Session, curve: Curve, *, now_ms: int) -> None:
         return
     curve.blob = blob.pack(passes)
     curve.blob_sha256 = blob.sha256(curve.blob)
-    curve.format = blob.FORMAT
+    curve.format = blob.format_of(curve.blob)
     curve.sealed_ms = now_ms
     sealed = sa.select(Pass.id).where(Pass.job_id == curve.job_id)
     session.execute(sa.delete(ReadingBatch).where(ReadingBatch.pass_id.in_(sealed)))

@@ -76,7 +76,7 @@ def take(session: Session, file: CurveFile, *, now_ms: int) -> tuple[int, bool]:
         accepted=sum(int(one.accepted.sum()) for one in passes),
         created_ms=file.created_ms,
         sealed_ms=now_ms,
-        format=blob.FORMAT,
+        format=blob.format_of(content),
         blob=content,
         blob_sha256=sha256,
         imported=to_plain(_imported(file, now_ms)),

@@ -24,8 +24,8 @@ from agent.wire.fields import (
     Text,
     Tokens,
 )
-from agent.wire.jobs import ModelFacts, Workload
-from agent.wire.readings import MOST_READINGS, Rejection
+from agent.wire.jobs import ModelFacts, Subject, Workload
+from agent.wire.readings import MOST_BLOCKS, MOST_READINGS, Rejection
 from orchestrator.analysis.analyse import Analysis
 from orchestrator.analysis.passes import Floats, Integers
 from orchestrator.analysis.steps import Step
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RejectionName = Annotated[str, Text(20, 0, "|".join(("", *(rejection.value for rejection in Rejection))))]
+BlockTimes = Annotated[tuple[LatencyNs, ...], Items(MOST_BLOCKS, 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,10 @@ class CurveView(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassView(Message):
-    """One pass as columns, in the order measured; ``rejected`` is empty for a reading that was accepted."""
+    """One pass as columns, in the order measured; ``rejected`` is empty for a reading that was accepted.
+
+    Where the blocks were timed in place, ``blocks_ns`` has the times of each reading's; elsewhere it is empty.
+    """
 
     fence: Ordinal
     round: Ordinal
@@ -149,12 +153,20 @@ class PassView(Message):
     start_ns: Annotated[tuple[MonotonicNs, ...], Items(MOST_READINGS, 1)]
     latency_ns: Annotated[tuple[LatencyNs, ...], Items(MOST_READINGS, 1)]
     rejected: Annotated[tuple[RejectionName, ...], Items(MOST_READINGS, 1)]
+    blocks_ns: Annotated[tuple[BlockTimes, ...], Items(MOST_READINGS)] = ()
 
     def __post_init__(self) -> None:
         Message.__post_init__(self)
-        for name in ("start_ns", "latency_ns", "rejected"):
+        for name in ("start_ns", "latency_ns", "rejected", *(("blocks_ns",) if self.blocks_ns else ())):
             if len(getattr(self, name)) != len(self.tokens):
                 raise WireError(name, f"must have as many items as tokens, {len(self.tokens)}")
+        if len(set(map(len, self.blocks_ns))) > 1:
+            raise WireError("blocks_ns", "must have as many blocks in each reading")
+
+    @property
+    def subject(self) -> Subject:
+        """What was timed."""
+        return Subject.BLOCKS if self.blocks_ns else Subject.MODEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

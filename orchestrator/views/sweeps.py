@@ -8,6 +8,7 @@ from typing import Annotated
 from agent.wire.codec import Message, WireError
 from agent.wire.fields import DeviceName, EpochMs, Identifier, Items, ModelName, Ordinal, Range
 from agent.wire.jobs import Failure, Task, Workload
+from orchestrator.analysis.blocks import refusal_of_blocks
 from orchestrator.analysis.planning import Plan
 from orchestrator.jobs.states import JobState
 from orchestrator.views.labels import MOST_LABELS, Label
@@ -34,6 +35,10 @@ class SweepRequest(Message):
         for name, values in (("models", self.models), ("workloads", self.workloads), ("devices", self.devices)):
             if len(set(values)) != len(values):
                 raise WireError(name, "must not name the same twice")
+        for index, workload in enumerate(self.workloads if self.plan.blocks else ()):
+            refusal = refusal_of_blocks(workload)
+            if refusal is not None:
+                raise WireError(f"workloads[{index}].runtime", refusal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

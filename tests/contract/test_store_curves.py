@@ -10,15 +10,16 @@ import pytest
 import sqlalchemy as sa
 
 from agent.wire.conditions import Doubt, DoubtReason
+from agent.wire.jobs import Round, Subject
 from agent.wire.readings import Batch
 from orchestrator.analysis.analyse import METHOD_VERSION, analyse
 from orchestrator.curves import blob
 from orchestrator.curves.blob import StoredPass
 from orchestrator.errors import BadRequest, Conflict, NotFound
-from orchestrator.storage import curve_queries, curves, sweep_queries
+from orchestrator.storage import curve_queries, curves, jobs, sweep_queries
 from orchestrator.storage.jobs import LeasedJob
-from orchestrator.storage.tables import AnalysisResult, Curve, Pass, ReadingBatch
-from tests.support.store import LEASE_MS, Store, a_batch
+from orchestrator.storage.tables import AnalysisResult, Curve, Job, Pass, ReadingBatch
+from tests.support.store import FACTS, LEASE_MS, ROUND, Store, a_batch
 
 
 class Measured:
@@ -33,6 +34,10 @@ class Measured:
 
     def post(self, batch: Batch) -> int:
         return self.store.take_in(self.device, self.leased.job_id, batch)
+
+    def ask(self, round_: Round) -> None:
+        with self.store.database.write() as session:
+            jobs.add_round(session, session.get_one(Job, self.leased.job_id), round_, now_ms=0)
 
     def finish(self) -> None:
         self.store.finish(self.device, self.leased)
@@ -146,6 +151,42 @@ def test_readings_at_a_count_that_was_never_asked_for_are_refused(measured: Meas
 
     with pytest.raises(BadRequest, match="5 tokens"):
         measured.post(strange)
+
+
+def of_blocks(batch: Batch, blocks: int = FACTS.blocks) -> Batch:
+    readings = tuple(replace(one, blocks_ns=(one.latency_ns // (blocks + 1),) * blocks) for one in batch.readings)
+    return replace(batch, readings=readings)
+
+
+def test_times_of_blocks_are_kept_beside_the_curve_and_shown_with_their_pass(measured: Measured) -> None:
+    measured.ask(replace(ROUND, number=1, subject=Subject.BLOCKS))
+    timed = of_blocks(a_batch(round_=1))
+    measured.post(a_batch())
+    measured.post(timed)
+    with measured.store.database.read() as session:
+        _, shown = curve_queries.readings(session, measured.curve).passes
+    assert shown.blocks_ns == tuple(one.blocks_ns for one in timed.readings)
+    measured.finish()
+
+    measured.store.seal(measured.curve)
+
+    curve = measured.store.curve(measured.curve)
+    assert curve.blob == blob.pack([StoredPass.of(a_batch()), StoredPass.of(timed)])
+    assert curve.format == 2
+    with measured.store.database.read() as session:
+        passes = curves.analysable(session, curve, curves.sealed_passes(curve))
+    assert [one.subject for one in passes] == [Subject.MODEL, Subject.BLOCKS]
+    assert analyse(passes).curve == analyse(passes[:1]).curve
+
+
+def test_readings_of_another_subject_than_was_asked_for_are_refused(measured: Measured) -> None:
+    with pytest.raises(BadRequest, match="subject model: its readings hold the times of 0 blocks"):
+        measured.post(of_blocks(a_batch()))
+    measured.ask(replace(ROUND, number=1, subject=Subject.BLOCKS))
+    with pytest.raises(BadRequest, match=f"the times of {FACTS.blocks} blocks, not of 0"):
+        measured.post(a_batch(round_=1))
+    with pytest.raises(BadRequest, match=f"the times of {FACTS.blocks} blocks, not of 1"):
+        measured.post(of_blocks(a_batch(round_=1), blocks=1))
 
 
 def test_readings_are_taken_after_their_lease_has_lapsed(measured: Measured) -> None:

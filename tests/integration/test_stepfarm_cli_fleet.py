@@ -400,6 +400,10 @@ def test_the_handle_of_a_sweep_waits_tells_cancels_and_tries_again(served: Serve
         (("sweep", "create", "a", "hf-hub:a/b", "--device", "board"), "MODEL hf-hub:a/b: must match"),
         (("sweep", "create", "a", "--device", "board", "board"), "--device: must not name the same twice"),
         (("sweep", "create", "a", "--device", "b d"), "--device b d: must match"),
+        (
+            ("sweep", "create", "a", "--device", "board", "--blocks", "--runtime", "onnxruntime"),
+            "--runtime: must be eager",
+        ),
         (("sweep", "create", "a", "--device", "board", "--data-type", "int8"), "float32"),
         (("sweep", "create", "a", "--device", "board", "--processor", "npu"), "cuda"),
         (("sweep", "create", "a"), "--device: must name at least one device or label"),

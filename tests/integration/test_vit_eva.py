@@ -11,13 +11,12 @@ pytest.importorskip("timm")
 import torch
 from timm.models.eva import EvaBlock
 
-from agent.vit.blocks import BlocksInPlace
 from agent.vit.cut import CuttableVit, forward_cut
 from agent.vit.kept import kept_tokens
 from agent.vit.loading import load_subject
 from agent.vit.models import all_tokens, load_model, not_cuttable
 from agent.wire.jobs import DataType, Workload
-from tests.support.vits import EVA, a_vit, an_eva, logits_with_patches_dropped
+from tests.support.vits import EVA, an_eva, logits_with_patches_dropped
 
 EACH_EVA = pytest.mark.parametrize("traits", EVA.values(), ids=EVA.keys())
 
@@ -109,29 +108,3 @@ def test_what_the_cut_does_not_know_is_refused_by_name(change: Any, why: str) ->
 
 def test_a_rotary_embedding_of_three_axes_is_refused_by_name() -> None:
     assert "RotaryEmbeddingMRope" in (not_cuttable(an_eva(rope_type="mrope", embed_dim=128)) or "")
-
-
-@pytest.mark.parametrize(
-    "model", [a_vit(depth=3), an_eva(depth=3, rope_type="mixed", attn_type="rope")], ids=["plain", "rotary"]
-)
-def test_timed_in_place_each_call_runs_the_next_block_with_what_it_gets_in_a_forward_pass(model: CuttableVit) -> None:
-    images, kept = some_images(), kept_of(model, 6)
-    seen: list[tuple[int, torch.Size, torch.Tensor | None]] = []
-    for index, block in enumerate(model.blocks):
-        block.register_forward_pre_hook(
-            lambda _block, inputs, named, index=index: seen.append((index, inputs[0].shape, named.get("rope"))),
-            with_kwargs=True,
-        )
-    with torch.inference_mode():
-        forward_cut(model, images, kept)
-    whole, seen[:] = list(seen), []
-
-    timed = BlocksInPlace(model, images)
-    first, second = timed.prepare(kept), timed.prepare(kept_of(model, 3))
-    for call in (first, first, second, first):
-        call()
-
-    assert [(index, shape[1]) for index, shape, _ in seen] == [(0, 6), (1, 6), (2, 3), (0, 6)]
-    for (_, shape, rope), (_, expected, its_own) in zip(seen[:2], whole[:2], strict=True):
-        assert shape == expected
-        assert rope is its_own is None or (rope is not None and its_own is not None and torch.equal(rope, its_own))

@@ -107,6 +107,20 @@ BATCH = Batch(
     doubts=(Doubt(reason=DoubtReason.THROTTLED, evidence="under-voltage before pass 4"),),
 )
 
+BATCH_OF_BLOCKS = Batch(
+    fence=3,
+    round=2,
+    number=0,
+    started_ms=1_760_000_000_000,
+    complete=True,
+    before=Conditions(),
+    after=Conditions(),
+    readings=(
+        Reading(position=0, tokens=197, start_ns=1_000, latency_ns=80_000_001, blocks_ns=(37_000_000, 36_000_001)),
+        Reading(position=1, tokens=64, start_ns=80_002_000, latency_ns=30_000_000, blocks_ns=(13_000_000, 12_000_000)),
+    ),
+)
+
 FAILURE = Failure(
     reason=FailureReason.OUT_OF_MEMORY,
     message="the process was killed",
@@ -126,6 +140,7 @@ MESSAGES: dict[str, Message] = {
     "round-answer": RoundAnswer(round=ROUND, passes_done=2),
     "round-answer-done": RoundAnswer(round=None, passes_done=0),
     "batch": BATCH,
+    "batch-of-blocks": BATCH_OF_BLOCKS,
     "accepted": Accepted(readings=2),
     "end-report-failed": EndReport(fence=3, ending=Ending.FAILED, failure=FAILURE),
     "end-report-given-back": EndReport(fence=3, ending=Ending.GIVEN_BACK),

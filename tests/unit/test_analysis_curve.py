@@ -181,3 +181,13 @@ def test_accepted_readings_are_counted_per_count_also_where_there_are_none() -> 
 def test_many_counts_are_said_in_runs() -> None:
     assert in_words([2, 3, 4, 9, 11, 12]) == "2-4, 9, 11-12"
     assert in_words(range(1, 40, 2), most=2) == "1, 3 and 18 more runs"
+
+
+def test_passes_of_blocks_in_place_are_left_out_of_the_curve() -> None:
+    passes = some_passes(passes=5)
+    slowed = [
+        replace(one, round=9, latency_ns=2 * one.latency_ns, blocks_ns=np.ones((len(one.tokens), 3), np.int64))
+        for one in passes
+    ]
+    assert curve_of([*passes, *slowed]) == curve_of(passes)
+    assert accepted_per_count([*passes, *slowed]) == accepted_per_count(passes)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from agent.wire.conditions import Conditions
 from agent.wire.fields import HOUR_NS, INT64_MAX, MOST_TOKENS
 from agent.wire.readings import Batch, Reading, Rejection
-from orchestrator.curves.blob import REJECTION_CODES, DamagedBlob, StoredPass, pack, sha256, unpack
+from orchestrator.curves.blob import REJECTION_CODES, DamagedBlob, StoredPass, format_of, pack, sha256, unpack
+from tests.support.messages import BATCH_OF_BLOCKS, a_batch
 
 readings = st.builds(
     lambda tokens, start_ns, latency_ns, rejected: (tokens, start_ns, latency_ns, rejected),
@@ -138,3 +139,34 @@ def test_columns_are_little_endian_on_every_machine() -> None:
         np.dtype("<i8"),
         np.dtype("<i8"),
     ]
+
+
+def test_the_times_of_blocks_come_back_beside_passes_of_the_whole_model() -> None:
+    whole, of_blocks = a_batch(), BATCH_OF_BLOCKS
+
+    found = unpack(pack([StoredPass.of(whole), StoredPass.of(of_blocks)]))
+
+    assert found[0].blocks_ns is None
+    assert found[1].blocks_ns is not None
+    assert found[1].blocks_ns.tolist() == [list(reading.blocks_ns) for reading in of_blocks.readings]
+    assert pack(found) == pack([StoredPass.of(whole), StoredPass.of(of_blocks)])
+
+
+def test_only_what_has_times_of_blocks_is_of_format_2_so_that_old_hashes_stay_good() -> None:
+    assert format_of(pack([StoredPass.of(a_batch())])) == 1
+    assert format_of(pack([StoredPass.of(a_batch()), StoredPass.of(BATCH_OF_BLOCKS)])) == 2
+
+
+def test_a_blob_with_times_of_blocks_that_is_cut_at_any_byte_is_refused() -> None:
+    blob = pack([StoredPass.of(BATCH_OF_BLOCKS)])
+
+    for end in range(len(blob)):
+        with pytest.raises(DamagedBlob):
+            unpack(blob[:end])
+
+
+def test_format_2_is_pinned_byte_for_byte() -> None:
+    assert (
+        sha256(pack([StoredPass.of(BATCH_OF_BLOCKS)]))
+        == "dcdc5315062cbb4c2677c612cc8e210d43d1bb90d11fd081ca6a4f63b52db3e4"
+    )

@@ -222,3 +222,10 @@ def test_no_bytes_make_it_fail_in_another_way_than_by_refusing(content: bytes) -
     for beginning in (b"", HEADER.encode(), b"pass,tokens,latency_ns,rejected\n0,5,50,\n"):
         with contextlib.suppress(BadFile):
             assert read(beginning + content).passes
+
+
+def test_times_of_blocks_that_are_no_numbers_are_refused_with_their_line() -> None:
+    with pytest.raises(BadFile, match="line 2: blocks_ns must be a whole number, not 'x'"):
+        read("tokens,latency_ns,blocks_ns\n5,50,10 x\n")
+    with pytest.raises(BadFile, match=r"blocks_ns\[1\]: must have 1 to 1024 items, not 0"):
+        read("pass,tokens,latency_ns,blocks_ns\n0,5,50,10\n0,4,40,\n")

@@ -20,7 +20,7 @@ from tests.support.curve_files import a_curve_file
 
 COLUMNS = (
     "curve,device,kind,simulated,model,batch_size,image_size,data_type,runtime,processor,threads,job,doubts,"
-    "attempt,round,pass,complete,position,tokens,start_ns,latency_ns,rejected,pass_doubts"
+    "attempt,round,pass,complete,position,tokens,start_ns,latency_ns,rejected,pass_doubts,subject,blocks_ns"
 )
 
 
@@ -43,8 +43,8 @@ def test_a_row_says_all_that_the_reading_is_of() -> None:
     header, first, second, *_ = text.splitlines()
     about = "12,orin,jetson,false,deit_tiny_patch16_224,4,64,float32,eager,cpu,1,7,too-few"
     assert header == COLUMNS
-    assert first == f"{about},1,0,0,true,0,5,1000000000,5000000,,throttled"
-    assert second == f"{about},1,0,0,true,1,2,2000000000,2000000,waited,throttled"
+    assert first == f"{about},1,0,0,true,0,5,1000000000,5000000,,throttled,model,"
+    assert second == f"{about},1,0,0,true,1,2,2000000000,2000000,waited,throttled,model,"
 
 
 def test_a_curve_that_no_orchestrator_has_seen_has_no_number_and_no_job() -> None:
@@ -118,3 +118,14 @@ def test_a_frame_of_points_has_a_row_a_point() -> None:
 def test_nothing_makes_an_empty_frame_with_its_columns(no_points: pd.DataFrame) -> None:
     assert len(no_points) == 0
     assert "tokens" in no_points.columns
+
+
+def test_the_times_of_blocks_are_a_cell_that_reads_back_and_its_rows_say_their_subject() -> None:
+    file = a_curve_file()
+    times = tuple((tokens * 1_000,) * file.facts.blocks for tokens in file.passes[-1].tokens)
+    of_blocks = replace(file, passes=(*file.passes[:-1], replace(file.passes[-1], blocks_ns=times)))
+
+    assert [row["subject"] for row in rows_of(of_blocks)].count("blocks") == len(times)
+    passes = read_csv(io.BytesIO(text_of(of_blocks).encode()), "x").passes
+    assert [one.blocks_ns for one in passes] == [one.blocks_ns for one in of_blocks.passes]
+    assert analyse(analysable(passes)).curve.points == analyse(analysable(of_blocks.passes[:-1])).curve.points

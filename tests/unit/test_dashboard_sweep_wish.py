@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.wire.jobs import DataType, Workload
+from agent.wire.jobs import DataType, Runtime, Workload
 from dashboard.sweep_wish import FIELDS, SUGGESTED, Wish, WishUnclear, batch_sizes, request
 from orchestrator.analysis.planning import Plan
 from orchestrator.views import SweepRequest
@@ -21,6 +21,7 @@ WISH = Wish(
     stride=1,
     min_tokens=None,
     max_tokens=None,
+    blocks=False,
     priority=0,
 )
 
@@ -73,6 +74,7 @@ def test_what_lists_no_batch_sizes_is_refused(text: str) -> None:
         ({"models": ["hf-hub:somebody/model"]}, "Models"),
         ({"models": ["a", "a "]}, "Models"),
         ({"min_tokens": 90, "max_tokens": 50}, "Fewest tokens"),
+        ({"blocks": True, "workload": Workload(runtime=Runtime.COMPILE_STATIC)}, "Runtime"),
     ],
 )
 def test_a_form_that_makes_no_sense_is_refused_in_its_own_words(changes: dict[str, Any], named: str) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from agent.measure.gauge import GaugeReading, ThreadGauge
 from agent.measure.sampling import MOST_RETRIES, Sampler
 from agent.measure.synthetic import SyntheticSubject, VirtualClock, busy_waiting
 from agent.wire.jobs import FailureReason, ModelFacts, Round, Subject
-from agent.wire.readings import MOST_READINGS, Rejection
+from agent.wire.readings import MOST_BLOCK_TIMES, MOST_READINGS, Rejection, most_readings
 
 FACTS = ModelFacts(tokens=197, prefix_tokens=1, blocks=12, image_size=224, threads=1, runtime_version="synthetic")
 
@@ -47,9 +48,11 @@ def a_round(*tokens: int, sentinel_every: int = 30, subject: Subject = Subject.M
     )
 
 
-def a_sampler(latency_ns: Callable[[int], int], *, switches: list[int] | None = None) -> Sampler:
+def a_sampler(
+    latency_ns: Callable[[int], int], *, switches: list[int] | None = None, facts: ModelFacts = FACTS
+) -> Sampler:
     clock = VirtualClock()
-    subject = SyntheticSubject(FACTS, latency_ns, clock.advance)
+    subject = SyntheticSubject(facts, latency_ns, clock.advance)
     return Sampler(subject=subject, clock=clock, gauge=ScriptedGauge(clock, switches or []), threads=1)
 
 
@@ -119,9 +122,35 @@ def test_the_garbage_collector_rests_during_a_pass_and_works_again_after_it() ->
     assert gc.isenabled()
 
 
-def test_a_subject_that_this_agent_does_not_know_is_refused_by_name() -> None:
-    with pytest.raises(MeasurementFailed, match="blocks") as refused:
-        a_sampler(lambda _: 5).measure_pass(a_round(2, subject=Subject.BLOCKS), 0)
+def test_blocks_are_timed_in_place_within_the_time_of_the_whole_call() -> None:
+    readings = (
+        a_sampler(lambda tokens: 13_000 * tokens).measure_pass(a_round(2, 50, subject=Subject.BLOCKS), 0).readings
+    )
+    assert {reading.tokens for reading in readings} == {2, 50, 197}
+    for reading in readings:
+        assert reading.latency_ns == 13_000 * reading.tokens
+        assert reading.blocks_ns == (1_000 * reading.tokens,) * FACTS.blocks
+
+
+def test_a_pass_of_the_whole_model_says_nothing_of_its_blocks() -> None:
+    readings = a_sampler(lambda _: 500).measure_pass(a_round(2), 0).readings
+    assert [reading.blocks_ns for reading in readings] == [(), (), ()]
+
+
+def test_retries_of_blocks_leave_room_for_the_visits_to_come() -> None:
+    counts = range(2, 195)
+    facts = replace(FACTS, blocks=MOST_BLOCK_TIMES // 200)
+    sampler = a_sampler(lambda _: 10**6, switches=[1] * 1_000, facts=facts)
+    sampled = sampler.measure_pass(a_round(*counts, subject=Subject.BLOCKS, sentinel_every=100), 0)
+    assert sampled.complete
+    assert len(sampled.readings) == most_readings(facts.blocks)
+    assert {reading.tokens for reading in sampled.readings} == {*counts, 197}
+
+
+def test_more_times_of_blocks_than_a_pass_has_room_for_are_refused_with_the_number() -> None:
+    sampler = a_sampler(lambda _: 5, facts=replace(FACTS, blocks=1_000))
+    with pytest.raises(MeasurementFailed, match="room for 200 readings of 1000 blocks") as refused:
+        sampler.measure_pass(a_round(*range(1, 300), subject=Subject.BLOCKS), 0)
     assert refused.value.reason is FailureReason.WORKLOAD_UNSUPPORTED
 
 

@@ -5,6 +5,7 @@ import statistics
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -20,7 +21,7 @@ from agent.wire.codec import encode
 from agent.wire.conditions import DoubtReason
 from agent.wire.enrolment import DeviceKind
 from agent.wire.fields import HOUR_NS
-from agent.wire.jobs import FailureReason, Processor, Round, Runtime, Workload
+from agent.wire.jobs import FailureReason, Processor, Round, Runtime, Subject, Workload
 from agent.wire.readings import Rejection
 
 MODEL = "deit_tiny_patch16_224"
@@ -235,3 +236,10 @@ def test_a_simulated_device_needs_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, text=True)
     assert done.stderr.strip() == ""
+
+
+def test_the_blocks_of_a_simulated_device_share_what_a_forward_pass_takes() -> None:
+    (one,) = measured(ProfileName.STAIRS, 0, round_=replace(a_round(tokens=(2, 100, 197)), subject=Subject.BLOCKS))
+    for reading in one.readings:
+        assert len(reading.blocks_ns) == 12
+        assert sum(reading.blocks_ns) == pytest.approx(0.95 * reading.latency_ns, rel=1e-5)

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from agent.wire import conditions, enrolment, jobs, problems, readings
-from agent.wire.codec import Message, WireError, decode, encode
+from agent.wire.codec import MAX_BODY_BYTES, Message, WireError, decode, encode
+from agent.wire.fields import HOUR_NS
 from agent.wire.jobs import Ending, EndReport, Heartbeat, ModelFacts
 from agent.wire.protocol import PROTOCOL_HEADER, PROTOCOL_VERSION, protocol_complaint
-from agent.wire.readings import Batch, Reading
-from tests.support.messages import BATCH, FAILURE, MESSAGES, ROUND
+from agent.wire.readings import Batch, Reading, most_readings
+from tests.support.messages import BATCH, BATCH_OF_BLOCKS, FAILURE, MESSAGES, ROUND
 
 DATA = Path(__file__).parents[1] / "data" / "wire"
 
@@ -127,3 +128,31 @@ def test_a_protocol_version_that_is_none_is_a_complaint_that_names_the_header(sa
     complaint = protocol_complaint(said, they="agent", we="orchestrator")
     assert complaint is not None
     assert PROTOCOL_HEADER in complaint
+
+
+def test_blocks_take_no_longer_together_than_the_pass_through_them() -> None:
+    with pytest.raises(WireError, match="blocks_ns: must not take longer together than latency_ns, 10"):
+        Reading(position=0, tokens=2, start_ns=0, latency_ns=10, blocks_ns=(6, 5))
+
+
+def test_every_reading_of_a_pass_has_the_times_of_as_many_blocks() -> None:
+    short = dataclasses.replace(BATCH_OF_BLOCKS.readings[1], blocks_ns=(1,))
+    with pytest.raises(WireError, match=r"readings\[1\].blocks_ns: must have 2 items"):
+        dataclasses.replace(BATCH_OF_BLOCKS, readings=(BATCH_OF_BLOCKS.readings[0], short))
+
+
+def test_the_longest_pass_of_blocks_fits_into_a_body() -> None:
+    blocks = 16
+    count = most_readings(blocks)
+    times = (HOUR_NS // blocks,) * blocks
+    longest = dataclasses.replace(
+        BATCH_OF_BLOCKS,
+        readings=tuple(
+            Reading(position=place, tokens=4_096, start_ns=10**15, latency_ns=HOUR_NS, blocks_ns=times)
+            for place in range(count)
+        ),
+    )
+    assert len(encode(longest)) <= MAX_BODY_BYTES
+    one_more = Reading(position=count, tokens=1, start_ns=0, latency_ns=HOUR_NS, blocks_ns=times)
+    with pytest.raises(WireError, match="times of blocks"):
+        dataclasses.replace(longest, readings=(*longest.readings, one_more))

@@ -27,6 +27,9 @@ VALUES_OF_A_TOKEN = 12
 
 CLOCK_MHZ = 1_500.0
 
+OUTSIDE_SHARE = 0.05
+"""Of a forward pass, what embedding, norm and head take; the blocks share the rest alike."""
+
 
 def description_of(profile: Profile) -> DeviceDescription:
     """What a device of this profile says of itself. Nothing in it is this machine's but the agent."""
@@ -161,6 +164,30 @@ class SimulatedSubject:
         latency_ns = self._curve.latency_ns(tokens) * self._profile.heat.slowdown(self.progress)
         self._visited += 1
         return lambda: self._disturbance.spend(latency_ns)
+
+    def prepare_blocks(self, tokens: int, now_ns: Callable[[], int]) -> SimulatedBlocks:
+        """The same call; each block takes an equal share of whatever it comes to take."""
+        return SimulatedBlocks(self.prepare(tokens), now_ns, self._facts.blocks)
+
+
+class SimulatedBlocks:
+    """A ``call`` of which each of the ``blocks`` takes an equal share."""
+
+    def __init__(self, call: Callable[[], None], now_ns: Callable[[], int], blocks: int) -> None:
+        self._call = call
+        self._now_ns = now_ns
+        self._blocks = blocks
+        self._took_ns = 0
+
+    def __call__(self) -> None:
+        """Let the latency pass."""
+        began_ns = self._now_ns()
+        self._call()
+        self._took_ns = self._now_ns() - began_ns
+
+    def blocks_ns(self) -> tuple[int, ...]:
+        """What each block took of the latest call."""
+        return (max(1, int((1 - OUTSIDE_SHARE) * self._took_ns / self._blocks)),) * self._blocks
 
 
 def _progress(round_: Round, number: int) -> tuple[float, float]:
