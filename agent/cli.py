@@ -144,7 +144,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
     identity = _as_simulated(_identity(settings, options), options)
     tools = Tools(
         client=OrchestratorClient(identity.url, identity.key),
-        spool=Spool(settings.agent_home / "spool", tell=_tell),
+        spool=Spool(settings.agent_home / "spool", tell=_tell, most_bytes=settings.spool_mib * 2**20),
         untold=Untold(settings.agent_home),
         clock=SystemClock(),
         rng=random.Random(),  # noqa: S311  # jitter

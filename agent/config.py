@@ -27,6 +27,7 @@ else:
 PREFIX = "STEPFARM_"
 FILE_NAME = "stepfarm.toml"
 PORTS = frozenset({"port", "dashboard_port"})
+LARGEST_SPOOL_MIB = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,11 @@ class Settings:
     public_url: str | None = field(
         default=None,
         metadata={"help": "The address at which devices reach the orchestrator. Default: the loopback address."},
+    )
+
+    spool_mib: int = field(
+        default=512,
+        metadata={"help": "How many MiB may wait in the spool of a device before it measures no more."},
     )
 
     @property
@@ -144,6 +150,8 @@ def _refuse_unknown(name: str, place: str) -> None:
 def _convert(name: str, value: Any) -> Any:
     if name in PORTS:
         return _port(name, value)
+    if name == "spool_mib":
+        return _spool_mib(value)
     if name == "public_url":
         return _web_address(name, value)
     if isinstance(value, str | Path):
@@ -151,12 +159,26 @@ def _convert(name: str, value: Any) -> Any:
     raise ConfigError(f"{name} must be a text, not {value!r}.", f"Correct {name} in {FILE_NAME}.")
 
 
-def _port(name: str, value: Any) -> int:
+def _whole(value: Any) -> int:
+    """The number that ``value`` is, 0 where it is none."""
     # What the environment gives is text; a file has numbers, and true is none.
-    if type(value) is int or (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 5):
-        port = int(value)
-        if 0 < port < 65_536:
-            return port
+    if type(value) is int or (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10):
+        return int(value)
+    return 0
+
+
+def _spool_mib(value: Any) -> int:
+    if 0 < _whole(value) <= LARGEST_SPOOL_MIB:
+        return _whole(value)
+    raise ConfigError(
+        f"spool_mib must be a number of MiB from 1 to {LARGEST_SPOOL_MIB}, not {value!r}.",
+        f"Correct {PREFIX}SPOOL_MIB, or spool_mib in {FILE_NAME}.",
+    )
+
+
+def _port(name: str, value: Any) -> int:
+    if 0 < _whole(value) < 65_536:
+        return _whole(value)
     raise ConfigError(
         f"{name} must be a port from 1 to 65535, not {value!r}.",
         f"Correct {PREFIX}{name.upper()}, or {name} in {FILE_NAME}.",

@@ -29,6 +29,10 @@ class StateError(StepfarmError):
     """The state directory is damaged, locked by another process, or not there."""
 
 
+class NoRoom(StateError):
+    """The disk or the spool is full: no new work until there is room; what was kept before is safe."""
+
+
 class OrchestratorAway(StepfarmError):
     """The orchestrator cannot be reached or is not ready; try again later."""
 

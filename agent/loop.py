@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 
-from agent.errors import OrchestratorAway
+from agent.errors import NoRoom, OrchestratorAway
 from agent.outage import Outage
 from agent.pace import back_off, jittered
 from agent.wire.enrolment import DeviceDescription
@@ -25,6 +25,7 @@ class Agent:
         self._run = secrets.token_hex(16)
         self._outage = Outage(tools.tell)
         self._failures = 0
+        self._without_room = False
 
     def stop(self) -> None:
         """End the loop soon: a job in hand is given back. For other threads and signal handlers."""
@@ -41,6 +42,7 @@ class Agent:
                 its identity (`agent.client.AGENT_DOUBLED`).
             StateError: readings cannot be kept.
         """
+        self._tools.spool.tidy()
         claim = _new_claim()
         while not self._stop.is_set():
             try:
@@ -48,7 +50,11 @@ class Agent:
             except OrchestratorAway as away:
                 self._wait_for(away)
                 continue
+            except NoRoom as full:
+                self._wait_for_room(full)
+                continue
             self._failures = 0
+            self._without_room = False
             self._outage.over()
             # The claim was answered, so the next wish needs a name of its own.
             claim = _new_claim()
@@ -65,6 +71,7 @@ class Agent:
         client = self._tools.client
         self._tools.spool.deliver(client)
         self._tools.untold.tell(client)
+        self._tools.spool.check_room()
         if not self._described:
             client.describe(description)
             self._described = True
@@ -74,6 +81,13 @@ class Agent:
     def _wait_for(self, away: OrchestratorAway) -> None:
         self._failures += 1
         self._outage.noticed(away)
+        self._wait(back_off(self._failures, self._tools.rng))
+
+    def _wait_for_room(self, full: NoRoom) -> None:
+        self._failures += 1
+        if not self._without_room:
+            self._tools.tell(str(full))
+        self._without_room = True
         self._wait(back_off(self._failures, self._tools.rng))
 
     def _wait(self, seconds: float) -> None:

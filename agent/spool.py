@@ -2,12 +2,14 @@
 
 One file a batch, written whole or not at all, so that a spool has no state but its files. A file that is damaged
 nevertheless, that the orchestrator will never take, or whose device is enrolled no more, is set aside: never dropped
-and never in the way of the others.
+and never in the way of the others. Where there is no room, nothing new is taken; what is there stays.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from pathlib import Path
 
 from agent.client import FATAL, OrchestratorClient
 from agent.durable import sync_directory, write_durably
-from agent.errors import Refused, StateError
+from agent.errors import NoRoom, Refused, StateError
 from agent.wire.codec import Message, WireError, decode, encode
 from agent.wire.fields import Identifier
 from agent.wire.readings import Batch
@@ -23,6 +25,12 @@ from agent.wire.readings import Batch
 DAMAGED = "damaged"
 REFUSED = "refused"
 UNOWNED = "unowned"
+
+MOST_BYTES = 512 * 2**20
+ROOM_BYTES = 2**20
+"""Once the disk was full, so much must fit before new work is worth beginning: several passes of a usual size."""
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)-(\d+)\.json", re.ASCII)
 """Job, round, fence and number of the pass, so that sorting by them is the order of measuring."""
@@ -42,17 +50,60 @@ class Spool:
     Args:
         folder: where the files are; made when the first batch is put.
         tell: gets a line for people when a batch is set aside.
+        most_bytes: how much may wait before nothing more is begun. What is measured already is kept beyond it.
     """
 
-    def __init__(self, folder: Path, *, tell: Callable[[str], None] = lambda _line: None) -> None:
+    def __init__(
+        self, folder: Path, *, tell: Callable[[str], None] = lambda _line: None, most_bytes: int = MOST_BYTES
+    ) -> None:
         self._folder = folder
         self._tell = tell
+        self._most_bytes = most_bytes
+        self._disk_was_full = False
+
+    def tidy(self) -> None:
+        """Remove what a write left that was cut off by the end of its process: none of it was ever said to be kept.
+
+        Raises:
+            StateError: it cannot be removed.
+        """
+        with self._usable():
+            for part in self._folder.glob("*.part"):
+                part.unlink()
+
+    def check_room(self) -> None:
+        """Return if what is measured next can be kept.
+
+        Raises:
+            NoRoom: too much waits already, or the disk was full and still is.
+            StateError: the folder is not usable.
+        """
+        waiting_bytes = self.waiting_bytes()
+        if waiting_bytes >= self._most_bytes:
+            raise NoRoom(
+                f"The spool {self._folder} is full: {waiting_bytes / 2**20:,.0f} MiB wait to be sent, and it may hold "
+                f"{self._most_bytes / 2**20:,.0f}.",
+                "Nothing new is measured until the orchestrator has taken some. STEPFARM_SPOOL_MIB is the limit.",
+            )
+        if self._disk_was_full:
+            with self._usable():
+                # Tried, not looked up: a quota is in no table of free blocks.
+                probe = self._folder / "room"
+                write_durably(probe, bytes(ROOM_BYTES))
+                probe.unlink()
+            self._disk_was_full = False
+
+    def waiting_bytes(self) -> int:
+        """How much waits to be sent."""
+        with self._usable():
+            return sum(path.stat().st_size for path in self.waiting())
 
     def put(self, job_id: int, batch: Batch) -> None:
         """Keep ``batch``; once this returns it survives a power cut.
 
         Raises:
-            StateError: the disk is full or not writable.
+            NoRoom: the disk is full.
+            StateError: the folder is not writable.
         """
         with self._usable():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -64,9 +115,18 @@ class Spool:
         Raises:
             OrchestratorAway: the rest stays and is sent later.
             Refused: the key is not good any more; the rest stays.
+            NoRoom: one cannot be set aside on a full disk; the others were sent.
             StateError: the files cannot be read or removed.
         """
-        return sum(self._deliver_one(path, client) for path in self.waiting())
+        delivered, full = 0, None
+        for path in self.waiting():
+            try:
+                delivered += self._deliver_one(path, client)
+            except NoRoom as error:
+                full = error
+        if full is not None:
+            raise full
+        return delivered
 
     def waiting(self) -> list[Path]:
         """The files of the batches that wait, job by job in the order of measuring."""
@@ -125,9 +185,15 @@ class Spool:
         try:
             yield
         except OSError as error:
+            if error.errno in FULL:
+                self._disk_was_full = True
+                raise NoRoom(
+                    f"There is no room for readings in {self._folder}: {os.strerror(error.errno or 0)}.",
+                    "Free space there. What was spooled before is safe; nothing new is measured until there is room.",
+                ) from None
             raise StateError(
                 f"Readings cannot be kept in {self._folder}: {error.strerror}.",
-                "Free space there, or make it writable. What was spooled before is safe.",
+                "Make it a directory that this user can write. What was spooled before is safe.",
             ) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from typing import TypeVar
 
 from agent.client import FATAL, LEASE_LOST, OrchestratorClient
 from agent.clock import Clock
-from agent.errors import MeasurementFailed, OrchestratorAway, Refused, StateError
+from agent.errors import MeasurementFailed, NoRoom, OrchestratorAway, Refused, StateError
 from agent.heartbeat import Heart, Stopped
 from agent.measure.isolation import COMMAND, MeasurementStopped, MeasuringChild
 from agent.measure.rounds import measure_round
@@ -107,6 +108,10 @@ class JobAtWork:
             if refusal.type != LEASE_LOST:
                 # Without a word the job would come straight back, to be refused again.
                 self._fail(_failure_of(refusal), heart)
+        except NoRoom as full:
+            # The loop asks for no more work until there is room.
+            tell(f"{job}: given back. {full}")
+            self._end(Ending.GIVEN_BACK)
         except StateError:
             self._end(Ending.GIVEN_BACK)
             raise
@@ -141,12 +146,23 @@ class JobAtWork:
         return answer.round, answer.passes_done
 
     def _keep(self, batch: Batch) -> None:
-        """Spool the pass, then try to hand it over; where nobody answers it waits, and measuring goes on."""
-        self._tools.spool.put(self._lease.job_id, batch)
+        """Spool the pass, then try to hand it over; where nobody answers it waits, and measuring goes on.
+
+        Raises:
+            NoRoom: the disk is full, or the spool is and nobody takes anything.
+        """
+        try:
+            self._tools.spool.put(self._lease.job_id, batch)
+        except NoRoom:
+            # Nothing may be lost that can still be handed over.
+            with contextlib.suppress(OrchestratorAway, Refused):
+                self._tools.client.post_batch(self._lease.job_id, batch)
+            raise
         try:
             self._tools.spool.deliver(self._tools.client)
         except OrchestratorAway as away:
             self._outage.noticed(away)
+            self._tools.spool.check_room()
         else:
             self._outage.over()
 

@@ -252,6 +252,23 @@ def test_readings_that_cannot_be_kept_give_the_job_back_and_end_the_agent(tmp_pa
     assert [report.ending for report in end_reports(orchestrator)] == [Ending.GIVEN_BACK]
 
 
+def test_a_full_disk_gives_the_job_back_sends_the_pass_in_hand_and_asks_again_once_there_is_room(
+    tmp_path: Path,
+) -> None:
+    def full_from_now_on(asked: Asked) -> Said | None:
+        if asked.path.endswith("/rounds"):
+            (tmp_path / "spool").mkdir()
+            for name in ("7-0-3-1.json.part", "room.part"):
+                (tmp_path / "spool" / name).symlink_to("/dev/full")
+        return None
+
+    agent, orchestrator = worked_until_it_asks_again(OneJob(full_from_now_on), tmp_path)
+    assert [asked.message(Batch).number for asked in orchestrator.on("/batches")] == [0, 1]
+    assert [report.ending for report in end_reports(orchestrator)] == [Ending.GIVEN_BACK]
+    assert agent.errors == []
+    assert [("no room" in line, "given back" in line) for line in agent.told[-2:]] == [(True, True), (True, False)]
+
+
 @pytest.mark.parametrize("status", [404, 200])
 def test_what_another_server_answers_in_the_orchestrators_place_costs_no_reading(tmp_path: Path, status: int) -> None:
     strange = Said(status=status, body=b"<html>sign in</html>", content_type="text/html", protocol=None)

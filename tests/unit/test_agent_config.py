@@ -52,6 +52,13 @@ def test_the_home_cannot_stand_in_the_file_that_lies_in_it(tmp_path: Path) -> No
         loaded(tmp_path, 'home = "/elsewhere"')
 
 
+@pytest.mark.parametrize("size", ["", "0", "1000001", "-1", "1.5", "all"])
+def test_the_most_that_may_wait_in_a_spool_is_a_number_of_mib(tmp_path: Path, size: str) -> None:
+    assert loaded(tmp_path, STEPFARM_SPOOL_MIB="64").spool_mib == 64
+    with pytest.raises(ConfigError, match="must be a number of MiB from 1 to 1000000"):
+        loaded(tmp_path, STEPFARM_SPOOL_MIB=size)
+
+
 @pytest.mark.parametrize("port", ["", "zero", "0", "65536", "-1", "80.5", "1_000", "²"])
 def test_a_port_in_the_environment_is_a_number_from_1_to_65535(tmp_path: Path, port: str) -> None:
     with pytest.raises(ConfigError, match="must be a port from 1 to 65535"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.client import OrchestratorClient
-from agent.errors import OrchestratorAway, Refused, StateError
+from agent.errors import NoRoom, OrchestratorAway, Refused, StateError
 from agent.spool import Spool
 from agent.wire.readings import Accepted, Batch
 from tests.support.messages import a_batch
@@ -147,7 +147,7 @@ def test_while_the_orchestrator_is_away_everything_stays_in_its_place(tmp_path: 
 
 def test_a_spool_that_cannot_be_written_says_so_and_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StateError, match=r"Readings cannot be kept in .*: Not a directory\.\n.*Free space"):
+    with pytest.raises(StateError, match=r"Readings cannot be kept in .*: Not a directory\.\n.*this user can write"):
         Spool(tmp_path / "file" / "spool").put(1, a_batch())
 
 
@@ -172,3 +172,60 @@ def test_what_is_disowned_is_set_aside_and_never_delivered_to_anybody(tmp_path: 
     client = ScriptedClient()
     assert (spool.deliver(client), client.got, len(spool.aside())) == (0, [], 2)
     assert spool.disown() == 0
+
+
+def full_disk_for(spool_folder: Path, name: str) -> None:
+    """Let the next write of the file of this name meet a full disk."""
+    (spool_folder / f"{name}.part").symlink_to("/dev/full")
+
+
+def test_a_full_disk_refuses_what_is_new_and_says_so_and_what_was_kept_is_delivered(tmp_path: Path) -> None:
+    spool, client = Spool(tmp_path), ScriptedClient()
+    spool.put(1, a_batch(number=0))
+    full_disk_for(tmp_path, "1-0-1-1.json")
+    with pytest.raises(NoRoom, match=r"no room for readings .*No space left on device\.\n.*Free space"):
+        spool.put(1, a_batch(number=1))
+    assert spool.deliver(client) == 1
+    assert client.got == [(1, a_batch(number=0))]
+
+
+def test_after_a_full_disk_nothing_new_begins_until_a_file_fits(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    full_disk_for(tmp_path, "1-0-1-0.json")
+    with pytest.raises(NoRoom):
+        spool.put(1, a_batch())
+    full_disk_for(tmp_path, "room")
+    with pytest.raises(NoRoom):
+        spool.check_room()
+    spool.check_room()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spool_that_holds_its_most_takes_no_new_work_keeps_the_pass_in_hand_and_drops_nothing(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, most_bytes=1)
+    spool.check_room()
+    spool.put(1, a_batch(number=0))
+    with pytest.raises(NoRoom, match=r"is full.*\n.*STEPFARM_SPOOL_MIB"):
+        spool.check_room()
+    spool.put(1, a_batch(number=1))
+    assert spool.deliver(ScriptedClient()) == 2
+    spool.check_room()
+
+
+def test_a_spool_whose_last_write_was_torn_at_any_byte_recovers_every_pass_before_it(tmp_path: Path) -> None:
+    whole = Spool(tmp_path / "whole")
+    for number in range(3):
+        whole.put(1, a_batch(number=number, tokens=(2,)))
+    files = {path.name: path.read_bytes() for path in whole.waiting()}
+    *kept, last = files
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    for length in range(len(files[last]) + 1):
+        for name in kept:
+            (torn / name).write_bytes(files[name])
+        (torn / f"{last}.part").write_bytes(files[last][:length])
+        spool, client = Spool(torn), ScriptedClient()
+        spool.tidy()
+        assert spool.deliver(client) == len(kept)
+        assert client.got == [(1, a_batch(number=number, tokens=(2,))) for number in range(2)]
+        assert list(torn.iterdir()) == []
