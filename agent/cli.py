@@ -28,6 +28,7 @@ from agent.measure import isolation
 from agent.measure.simulated.child import command_of
 from agent.measure.simulated.device import description_of
 from agent.measure.simulated.profiles import PROFILES, ProfileName
+from agent.rotation import rotate_key
 from agent.signals import stopping_on_signals
 from agent.spool import UNOWNED, Spool
 from agent.untold import Untold
@@ -142,14 +143,16 @@ def _who(identity: Identity) -> str:
 
 def _run(options: argparse.Namespace, settings: Settings) -> int:
     identity = _as_simulated(_identity(settings, options), options)
+    client = OrchestratorClient(identity.url, identity.key)
     tools = Tools(
-        client=OrchestratorClient(identity.url, identity.key),
+        client=client,
         spool=Spool(settings.agent_home / "spool", tell=_tell, most_bytes=settings.spool_mib * 2**20),
         untold=Untold(settings.agent_home),
         clock=SystemClock(),
         rng=random.Random(),  # noqa: S311  # jitter
         tell=_tell,
         child=_child_of(identity, pace_s=PACE_S if options.pace is None else options.pace),
+        rotate_key=lambda: rotate_key(settings.agent_home, client, tell=_tell),
     )
     agent = Agent(tools)
     with alone_in(settings.agent_home, program="stepfarm-agent"), stopping_on_signals(agent.stop, second_ends=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.connection import Connection
-from agent.wire.enrolment import DeviceDescription, Enrolled, EnrolRequest
+from agent.wire.enrolment import DeviceDescription, Enrolled, EnrolRequest, NextKey
 from agent.wire.jobs import (
     Done,
     EndReport,
@@ -21,6 +21,9 @@ FATAL = frozenset({401, 403, 426})
 
 LEASE_LOST = "lease-lost"
 """The problem of a request that rests on a lease which is over; its name in ``orchestrator.api.problems``."""
+
+KEY_TAKEN = "key-taken"
+"""The problem of a next key that was known before; its name in ``orchestrator.api.problems``."""
 
 AGENT_DOUBLED = "agent-doubled"
 """The problem of the older of two agents that work under one key; its name in ``orchestrator.api.problems``."""
@@ -43,6 +46,14 @@ class OrchestratorClient:
     def describe(self, description: DeviceDescription) -> None:
         """Tell what this device is, again, since packages and kernels change."""
         self._connection.post("/v1/device", description, Done)
+
+    def renew_key(self, next_key: NextKey) -> None:
+        """Hand over the hash of the next key; from the first request that it signs, the one before is good no more."""
+        self._connection.post("/v1/device/key", next_key, Done)
+
+    def sign_in_with(self, key: str) -> None:
+        """Use ``key`` from now on. Not while another thread asks."""
+        self._connection.sign_in_with(key)
 
     def lease(self, request: LeaseRequest) -> LeaseAnswer:
         """Ask for work."""

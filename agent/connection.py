@@ -46,8 +46,12 @@ class Connection:
         self._max_bytes = max_bytes
         self._headers = {PROTOCOL_HEADER: str(PROTOCOL_VERSION), "Accept": "application/json"}
         if key is not None:
-            self._headers["Authorization"] = f"Bearer {_checked_key(key)}"
+            self.sign_in_with(key)
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5.0, read=timeout_s), retries=False, maxsize=4)
+
+    def sign_in_with(self, key: str) -> None:
+        """Sign every request in with ``key`` from now on. Not while another thread asks."""
+        self._headers["Authorization"] = f"Bearer {_checked_key(key)}"
 
     def get(self, path: str, answer: type[T]) -> T:
         """What the orchestrator answers to GET.

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-from agent.client import OrchestratorClient
+from agent.client import KEY_TAKEN, OrchestratorClient
 from agent.durable import sync_directory, write_durably
-from agent.errors import ConfigError, StateError
+from agent.errors import ConfigError, Refused, StateError
 from agent.measure.simulated.profiles import ProfileName
 from agent.wire.codec import Message, WireError, decode, encode
-from agent.wire.enrolment import DeviceDescription, EnrolRequest
+from agent.wire.enrolment import DeviceDescription, Enrolled, EnrolRequest
 from agent.wire.fields import DeviceName, Identifier, Text
 
 DEVICE_PREFIX = "sfd_"
@@ -25,7 +25,8 @@ FILE_NAME = "identity.json"
 class Identity(Message):
     """The device's key and address book. ``device_id`` is None until the orchestrator has said yes.
 
-    ``profile`` is what a simulated device simulates, None for a real one.
+    ``profile`` is what a simulated device simulates, None for a real one. ``next_key`` is the key that is to take the
+    place of ``key``, until the orchestrator is known to have it.
     """
 
     url: Annotated[str, Text(500, 1)]
@@ -33,11 +34,31 @@ class Identity(Message):
     name: DeviceName
     device_id: Identifier | None
     profile: ProfileName | None = None
+    next_key: Annotated[str, Text(100, 1)] | None = None
 
     @property
-    def key_sha256(self) -> str:
-        """What the orchestrator keeps of the key."""
-        return hashlib.sha256(self.key.encode()).hexdigest()
+    def with_next_key(self) -> Identity:
+        """The same with a next key: the one that there is, for it may be known already, or a new one."""
+        return self if self.next_key is not None else replace(self, next_key=_new_key())
+
+    @property
+    def without_next_key(self) -> Identity:
+        """The same without a next key: the orchestrator will never take it."""
+        return replace(self, next_key=None)
+
+    @property
+    def moved_on(self) -> Identity:
+        """The same with its next key as its key."""
+        return self if self.next_key is None else replace(self, key=self.next_key, next_key=None)
+
+
+def hash_of(key: str) -> str:
+    """What the orchestrator keeps of a key."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _new_key() -> str:
+    return DEVICE_PREFIX + secrets.token_urlsafe(32)
 
 
 def read_identity(home: Path) -> Identity | None:
@@ -70,27 +91,48 @@ def enrol(
 ) -> Identity:
     """The identity of this device, now known to the orchestrator at ``url``; a simulated one with a ``profile``.
 
-    The key is on disk before the orchestrator hears of it, so that an answer that is lost can be asked for again.
+    The key is on disk before the orchestrator hears of it, so that an answer that is lost can be asked for again. A
+    device that is enrolled there already, under that name, gets another key, where the code is for that.
 
     Raises:
-        StateError: the device is enrolled already.
+        StateError: the device is enrolled elsewhere, or as another.
         ConfigError: the address, the code or the name is none.
         Refused: the join code is not good, or the name is taken; nothing has changed.
         OrchestratorAway: no answer; the same command may be given again.
     """
     client = OrchestratorClient(url, None)
+    pending = _pending(home, url=url, name=name, profile=profile)
     try:
-        pending = _pending(home, url=url, name=name, profile=profile)
+        enrolled = _asked(home, client, pending, code, description)
+    except Refused as refusal:
+        if refusal.type != KEY_TAKEN:
+            raise
+        pending = pending.without_next_key.with_next_key
+        enrolled = _asked(home, client, pending, code, description)
+    identity = replace(pending.moved_on, device_id=enrolled.device_id, name=enrolled.name)
+    write_identity(home, identity)
+    return identity
+
+
+def _asked(
+    home: Path, client: OrchestratorClient, pending: Identity, code: str, description: DeviceDescription
+) -> Enrolled:
+    try:
         request = EnrolRequest(
-            code=normal_code(code), key_sha256=pending.key_sha256, name=name, description=description
+            code=normal_code(code),
+            key_sha256=hash_of(pending.next_key or pending.key),
+            name=pending.name,
+            description=description,
+            device_id=pending.device_id,
         )
     except WireError as error:
-        raise ConfigError(f"The {error.path} {error.complaint}.", "Give the command again with another.") from None
-    _write(home, pending)
-    enrolled = client.enrol(request)
-    identity = replace(pending, device_id=enrolled.device_id, name=enrolled.name)
-    _write(home, identity)
-    return identity
+        raise _no_wish(error) from None
+    write_identity(home, pending)
+    return client.enrol(request)
+
+
+def _no_wish(error: WireError) -> ConfigError:
+    return ConfigError(f"The {error.path} {error.complaint}.", "Give the command again with another.")
 
 
 def normal_code(code: str) -> str:
@@ -102,14 +144,21 @@ def normal_code(code: str) -> str:
 def _pending(home: Path, *, url: str, name: str, profile: ProfileName | None) -> Identity:
     known = read_identity(home)
     if known is not None and known.device_id is not None:
+        is_same = (known.url, known.name, known.profile is None) == (url.rstrip("/"), name, profile is None)
+        if is_same:
+            return known.with_next_key
         raise StateError(
             f"This device is enrolled at {known.url} as {known.name}.",
-            "To enrol it elsewhere: stepfarm-agent unenroll first.",
+            f"To give it another key: the same address, and --name {known.name}. To enrol it anew: stepfarm-agent "
+            "unenroll first.",
         )
     # An earlier answer may have been lost, and its key be known already: as that of a real device, or a simulated one.
     is_same_kind = known is not None and (known.profile is None) == (profile is None)
-    key = known.key if known is not None and is_same_kind else DEVICE_PREFIX + secrets.token_urlsafe(32)
-    return Identity(url=url.rstrip("/"), key=key, name=name, device_id=None, profile=profile)
+    key = known.key if known is not None and is_same_kind else _new_key()
+    try:
+        return Identity(url=url.rstrip("/"), key=key, name=name, device_id=None, profile=profile)
+    except WireError as error:
+        raise _no_wish(error) from None
 
 
 def forget(home: Path) -> bool:
@@ -130,7 +179,12 @@ def forget(home: Path) -> bool:
     return True
 
 
-def _write(home: Path, identity: Identity) -> None:
+def write_identity(home: Path, identity: Identity) -> None:
+    """Keep ``identity``; once this returns it survives a power cut.
+
+    Raises:
+        StateError: it cannot be written; what was there is still there.
+    """
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_durably(home / FILE_NAME, encode(identity))

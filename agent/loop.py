@@ -58,6 +58,8 @@ class Agent:
             self._outage.over()
             # The claim was answered, so the next wish needs a name of its own.
             claim = _new_claim()
+            if answer.rotate_key:
+                self._rotate()
             if answer.lease is None:
                 self._wait(jittered(answer.retry_after_s, self._tools.rng))
                 continue
@@ -77,6 +79,13 @@ class Agent:
             self._described = True
         asked_ns = self._tools.clock.monotonic_ns()
         return asked_ns, client.lease(LeaseRequest(claim=claim, run=self._run))
+
+    def _rotate(self) -> None:
+        try:
+            self._tools.rotate_key()
+        except OrchestratorAway as away:
+            # Work goes on with the key that there is: the next wish for work is answered with the same.
+            self._outage.noticed(away)
 
     def _wait_for(self, away: OrchestratorAway) -> None:
         self._failures += 1

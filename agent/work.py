@@ -39,7 +39,8 @@ T = TypeVar("T")
 class Tools:
     """What the agent works with.
 
-    ``tell`` gets a line for people at each thing worth telling; ``child`` is the command that starts a measuring child.
+    ``tell`` gets a line for people at each thing worth telling; ``child`` is the command that starts a measuring child;
+    ``rotate_key`` gives the device another key, which ``client`` then signs in with.
     """
 
     client: OrchestratorClient
@@ -49,6 +50,7 @@ class Tools:
     rng: random.Random
     tell: Callable[[str], None]
     child: Sequence[str] = COMMAND
+    rotate_key: Callable[[], None] = lambda: None
 
 
 class Interrupted(Exception):

@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         demo,
         enrolment,
         fleet,
+        keys,
         measure,
         schedule,
         serve,
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"stepfarm {version('stepfarm')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for subject in (demo, measure, serve, enrolment, fleet, sweeps, curves, steps, compare, schedule, database):
+    for subject in (demo, measure, serve, enrolment, fleet, keys, sweeps, curves, steps, compare, schedule, database):
         subject.add(commands)
     _say_which(parser)
     return parser

@@ -15,7 +15,7 @@ from agent.wire.jobs import Done, Workload
 from orchestrator.analysis.planning import Plan
 from orchestrator.curves.file import CurveFile, fit_to_send
 from orchestrator.keys import read_operator_key
-from orchestrator.roles import Principal
+from orchestrator.roles import Principal, Role
 from orchestrator.sweep import Sweep
 from orchestrator.views import (
     CurveList,
@@ -25,9 +25,14 @@ from orchestrator.views import (
     DeviceList,
     DeviceView,
     JoinCode,
+    JoinCodeRequest,
     JoinCodeView,
+    KeyList,
+    KeyRequest,
+    KeyView,
     Label,
     LabelChange,
+    NewKey,
     ReadingsView,
     SweepList,
     SweepRequest,
@@ -69,13 +74,34 @@ class Client:
         """Who the key belongs to."""
         return self._connection.get("/v1/me", Principal)
 
-    def new_join_code(self) -> JoinCode:
-        """A code that lets one device in, within 60 minutes.
+    def keys(self) -> tuple[KeyView, ...]:
+        """The keys: those that are good first, then the newest first."""
+        return self._connection.get("/v1/keys", KeyList).keys
+
+    def new_key(self, label: str, *, role: Role = Role.VIEWER, days: int | None = None) -> NewKey:
+        """A key for another person, for good or for some days; the answer alone holds the secret."""
+        return self._connection.post("/v1/keys", KeyRequest(label=label, role=role, days=days), NewKey)
+
+    def rotate_key(self, key_id: int) -> NewKey:
+        """The key that takes the place of another at once; a device is asked to make its own, and its key stays good.
+
+        Where it was this client's own, another client is to be made with the new one.
+        """
+        return self._connection.post(f"/v1/keys/{key_id}/rotate", Done(), NewKey)
+
+    def revoke_key(self, key_id: int) -> KeyView:
+        """The key, good for nothing from now on."""
+        return self._connection.post(f"/v1/keys/{key_id}/revoke", Done(), KeyView)
+
+    def new_join_code(self, device: str | None = None) -> JoinCode:
+        """A code that lets one device in, within 60 minutes: a new one, or ``device``, which is known, with a new key.
 
         Where the orchestrator knows no address of its own but its machine's loopback, and is reached from elsewhere,
         devices are told the address that this client uses.
         """
-        return self._connection.post("/v1/join-codes", Done(), JoinCode).reached_at(self._connection.url)
+        return self._connection.post("/v1/join-codes", JoinCodeRequest(device=device), JoinCode).reached_at(
+            self._connection.url
+        )
 
     def join_code(self, join_code_id: int) -> JoinCodeView:
         """What became of a join code, and which device it let in."""

@@ -29,6 +29,18 @@ class Conflict(StepfarmError):
     """The request does not fit what is already there."""
 
 
+class KeyTaken(StepfarmError):
+    """The key that a device has made is one that was known before, and is not to be used again."""
+
+
+class TooManyAttempts(StepfarmError):
+    """Too many keys or codes that are none were tried; ``wait_s`` is when another is looked at."""
+
+    def __init__(self, message: str, advice: str, *, wait_s: int) -> None:
+        super().__init__(message, advice)
+        self.wait_s = wait_s
+
+
 class CodeRefused(StepfarmError):
     """A join code that is wrong, used or expired."""
 

@@ -7,16 +7,22 @@ from pathlib import Path
 
 from agent.durable import write_durably
 from agent.errors import StateError
+from orchestrator.roles import Role
 
-OPERATOR_PREFIX = "sfo_"
+PREFIXES = {Role.OPERATOR: "sfo_", Role.VIEWER: "sfv_"}
+"""How the keys of people begin, so that one that has got into a file or a log can be searched for.
+
+That of a device, which makes its own, is `agent.identity.DEVICE_PREFIX`.
+"""
+
 # Crockford's base 32: no I, L, O or U to be misread or to spell words.
 CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 OPERATOR_KEY_FILE = "operator.key"
 
 
-def new_operator_key() -> str:
-    """A key of 256 random bits."""
-    return OPERATOR_PREFIX + secrets.token_urlsafe(32)
+def new_key(role: Role) -> str:
+    """A key of 256 random bits for a person."""
+    return PREFIXES[role] + secrets.token_urlsafe(32)
 
 
 def new_join_code() -> str:

@@ -16,6 +16,7 @@ from orchestrator.chores import OVERDUE_S, Chore
 from orchestrator.curves.analyst import Analyser, Analyst
 from orchestrator.errors import DatabaseAway, StartFailed
 from orchestrator.jobs.dispatch import Dispatch
+from orchestrator.roles import Role
 from orchestrator.storage import operator_key, schema
 from orchestrator.storage.database import Database
 from orchestrator.storage.database_clock import DatabaseClock
@@ -65,7 +66,7 @@ def _operator_key(settings: Settings, database: Database, clock: Clock) -> str:
     with database.write() as session:
         if key is None or operator_key.is_revoked(session, key):
             # On disk before it is good: a key that nobody has would be one to revoke by hand.
-            key = keys.new_operator_key()
+            key = keys.new_key(Role.OPERATOR)
             keys.write_operator_key(settings.orchestrator_home, key)
         operator_key.make_good(session, key, now_ms=clock.epoch_ms())
     return key
@@ -84,6 +85,7 @@ class Orchestrator:
         self, settings: Settings, analyser: Analyser, *, clock: Clock | None = None, rng: random.Random | None = None
     ) -> None:
         self.device_url = settings.device_url
+        self.home = settings.orchestrator_home
         self.database = Database(database_url(settings))
         self.clock = DatabaseClock(self.database, clock or SystemClock())
         self._writer = Writer(self.database, self.clock, on_taken=lambda: schema.check(self.database))

@@ -51,13 +51,22 @@ class EnrolRequest(Message):
     """A device asks to join.
 
     The device made its own key and wrote it down before it asks, and sends the SHA-256 alone: asking again with the
-    same code and the same key gives the same answer, so a lost answer costs nothing.
+    same code and the same key gives the same answer, so a lost answer costs nothing. ``device_id`` is told by a device
+    that is known already and needs another key.
     """
 
     code: Annotated[str, Text(64, 1)]
     key_sha256: Sha256Hex
     name: DeviceName
     description: DeviceDescription
+    device_id: Identifier | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextKey(Message):
+    """The key that a device has made to take the place of the one that it signs in with; of it the SHA-256 alone."""
+
+    key_sha256: Sha256Hex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -161,10 +161,11 @@ class Lease(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseAnswer(Message):
-    """A lease, or none: then ask again after ``retry_after_s``."""
+    """A lease, or none: then ask again after ``retry_after_s``. With ``rotate_key`` the device needs another key."""
 
     lease: Lease | None
     retry_after_s: Seconds
+    rotate_key: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

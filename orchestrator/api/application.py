@@ -12,12 +12,26 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.wire.protocol import PROTOCOL_HEADER, PROTOCOL_VERSION
-from orchestrator.api import curve_routes, device_routes, fleet_routes, health_routes, openapi, problems, sweep_routes
+from orchestrator.api import (
+    curve_routes,
+    device_routes,
+    fleet_routes,
+    health_routes,
+    key_routes,
+    openapi,
+    problems,
+    sweep_routes,
+)
+from orchestrator.api.attempts import Attempts
 from orchestrator.wiring import Orchestrator
 
 
-def create_application(make_orchestrator: Callable[[], Orchestrator]) -> FastAPI:
-    """The application around the orchestrator that is made, and started, when the host starts the application."""
+def create_application(make_orchestrator: Callable[[], Orchestrator], *, behind_proxy: bool = False) -> FastAPI:
+    """The application around the orchestrator that is made, and started, when the host starts the application.
+
+    Args:
+        behind_proxy: every request comes through a proxy, which says in ``X-Forwarded-For`` from whom.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -33,9 +47,11 @@ def create_application(make_orchestrator: Callable[[], Orchestrator]) -> FastAPI
         docs_url=None,
         redoc_url=None,
     )
+    app.state.attempts = Attempts()
+    app.state.behind_proxy = behind_proxy
     app.add_middleware(ProtocolHeader)
     problems.install(app)
-    for routes in (health_routes, device_routes, fleet_routes, sweep_routes, curve_routes):
+    for routes in (health_routes, device_routes, fleet_routes, key_routes, sweep_routes, curve_routes):
         app.include_router(routes.router)
     _describe(app)
     return app

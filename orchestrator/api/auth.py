@@ -9,9 +9,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from agent.wire.protocol import PROTOCOL_HEADER, protocol_complaint
+from orchestrator.api.attempts import Attempts
 from orchestrator.errors import NotAllowed, NotSignedIn, ProtocolMismatch
 from orchestrator.roles import Principal, Role
-from orchestrator.storage import keys
+from orchestrator.storage import key_changes, keys
+from orchestrator.storage.keys import Holder
 from orchestrator.wiring import Orchestrator
 
 
@@ -35,10 +37,11 @@ def same_protocol(request: Request) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asked, and the number of the key."""
+    """Who asked, the number of the key, and whether the device is to make itself another."""
 
     key_id: int
     principal: Principal
+    asked_to_rotate: bool = False
 
     @property
     def device_id(self) -> int:
@@ -48,6 +51,35 @@ class Caller:
         return self.principal.device_id
 
 
+def address_of(request: Request) -> str:
+    """Where the request comes from: behind a proxy what that says, and no entry before its own, which anybody sets."""
+    if request.app.state.behind_proxy:
+        # Several headers of one name are one list (RFC 9110, section 5.3).
+        return ",".join(request.headers.getlist("X-Forwarded-For")).rpartition(",")[2].strip()
+    return "" if request.client is None else request.client.host
+
+
+def attempts_of(request: Request) -> Attempts:
+    """What was tried and failed so far."""
+    found = request.app.state.attempts
+    if not isinstance(found, Attempts):
+        raise TypeError("the application was made without a memory of attempts")
+    return found
+
+
+def _holder(request: Request, serving: Orchestrator, secret: str) -> Holder:
+    attempts, address, now_ns = attempts_of(request), address_of(request), serving.clock.monotonic_ns()
+    attempts.refuse_spent(address, now_ns, key=secret)
+    try:
+        with serving.database.read() as session:
+            holder = keys.holder_of(session, secret, now_ms=serving.clock.epoch_ms())
+    except NotSignedIn:
+        attempts.failed(address, now_ns, key=secret)
+        raise
+    attempts.succeeded(secret)
+    return holder
+
+
 def allowed(*roles: Role) -> Callable[[Request, Orchestrator], Caller]:
     """The dependency of a route that is for ``roles`` alone."""
 
@@ -55,14 +87,18 @@ def allowed(*roles: Role) -> Callable[[Request, Orchestrator], Caller]:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
             raise NotSignedIn("This needs a key.", "Send the header Authorization: Bearer KEY.")
-        with serving.database.read() as session:
-            key_id, principal = keys.holder_of(session, secret.strip(), now_ms=serving.clock.epoch_ms())
+        holder = _holder(request, serving, secret.strip())
+        if holder.supersedes is not None:
+            # It has the new key and has used it: the old one has served its time.
+            with serving.database.write() as session:
+                key_changes.end(session, holder.supersedes, now_ms=serving.clock.epoch_ms())
+        principal = holder.principal
         if principal.role not in roles:
             raise NotAllowed(
                 f"A key of a {principal.role.value} may not do that.",
                 f"Sign in with a key of: {', '.join(role.value for role in roles)}.",
             )
-        return Caller(key_id, principal)
+        return Caller(holder.key_id, principal, holder.asked_to_rotate)
 
     return caller
 

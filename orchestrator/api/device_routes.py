@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from dataclasses import replace
+
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from agent.wire.enrolment import DeviceDescription, Enrolled, EnrolRequest
+from agent.wire.enrolment import DeviceDescription, Enrolled, EnrolRequest, NextKey
 from agent.wire.jobs import (
     Done,
     EndReport,
@@ -17,20 +19,27 @@ from agent.wire.jobs import (
     RoundRequest,
 )
 from agent.wire.readings import Accepted, Batch
-from orchestrator.api.auth import AsDevice, Serving, same_protocol
+from orchestrator.api.auth import AsDevice, Serving, address_of, attempts_of, same_protocol
 from orchestrator.api.messages import Body, Number, answer, message
 from orchestrator.api.openapi import described
-from orchestrator.storage import devices, enrolment
+from orchestrator.errors import CodeRefused
+from orchestrator.storage import devices, enrolment, key_changes
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(same_protocol)], tags=["devices"])
 
 
 @router.post("/enrol", **described(EnrolRequest, Enrolled))
-def enrol(body: Body, serving: Serving) -> Response:
+def enrol(asked: Request, body: Body, serving: Serving) -> Response:
     """Join the fleet with a join code; the same request again gets the same answer."""
     request = message(EnrolRequest, body)
-    with serving.database.write() as session:
-        device = enrolment.enrol(session, request, now_ms=serving.clock.epoch_ms())
+    attempts, address, now_ns = attempts_of(asked), address_of(asked), serving.clock.monotonic_ns()
+    attempts.refuse_spent(address, now_ns)
+    try:
+        with serving.database.write() as session:
+            device = enrolment.enrol(session, request, now_ms=serving.clock.epoch_ms())
+    except CodeRefused:
+        attempts.failed(address, now_ns)
+        raise
     return answer(Enrolled(device_id=device.id, name=device.name))
 
 
@@ -43,10 +52,20 @@ def describe(caller: AsDevice, body: Body, serving: Serving) -> Response:
     return answer(Done())
 
 
+@router.post("/device/key", **described(NextKey, Done))
+def renew_key(caller: AsDevice, body: Body, serving: Serving) -> Response:
+    """Keep the key that the device was asked to make; the one before is good until this one is used."""
+    next_key = message(NextKey, body)
+    with serving.database.write() as session:
+        key_changes.renew(session, caller.key_id, next_key.key_sha256, now_ms=serving.clock.epoch_ms())
+    return answer(Done())
+
+
 @router.post("/leases", **described(LeaseRequest, LeaseAnswer))
 def lease(caller: AsDevice, body: Body, serving: Serving) -> Response:
     """Ask for work; the same claim again gets the same lease."""
-    return answer(serving.dispatch.lease(caller.device_id, message(LeaseRequest, body)))
+    found = serving.dispatch.lease(caller.device_id, message(LeaseRequest, body))
+    return answer(replace(found, rotate_key=caller.asked_to_rotate))
 
 
 @router.post("/jobs/{job_id}/heartbeat", **described(Heartbeat, HeartbeatAnswer))

@@ -12,7 +12,7 @@ from orchestrator.api.openapi import described
 from orchestrator.keys import new_join_code
 from orchestrator.roles import Principal
 from orchestrator.storage import devices, enrolment, fleet_queries
-from orchestrator.views import DeviceList, DeviceView, JoinCode, JoinCodeView, LabelChange
+from orchestrator.views import DeviceList, DeviceView, JoinCode, JoinCodeRequest, JoinCodeView, LabelChange
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(same_protocol)], tags=["people"])
 
@@ -23,14 +23,15 @@ def me(caller: AsAnyone) -> Response:
     return answer(caller.principal)
 
 
-@router.post("/join-codes", **described(Done, JoinCode))
+@router.post("/join-codes", **described(JoinCodeRequest, JoinCode))
 def new_code(_caller: AsOperator, body: Body, serving: Serving) -> Response:
     """A new join code, shown this once, and the address at which devices use it."""
-    message(Done, body)
+    name = message(JoinCodeRequest, body).device
     code = new_join_code()
     with serving.database.write() as session:
-        row = enrolment.add_join_code(session, code, now_ms=serving.clock.epoch_ms())
-    return answer(JoinCode(id=row.id, code=code, url=serving.device_url, expires_ms=row.expires_ms))
+        known = None if name is None else devices.named(session, name)
+        row = enrolment.add_join_code(session, code, now_ms=serving.clock.epoch_ms(), readmits=known)
+    return answer(JoinCode(id=row.id, code=code, url=serving.device_url, expires_ms=row.expires_ms, device=name))
 
 
 @router.get("/join-codes/{join_code_id}", **described(None, JoinCodeView))

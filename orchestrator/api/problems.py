@@ -26,6 +26,8 @@ STATUS: dict[type[StepfarmError], tuple[int, str]] = {
     errors.Conflict: (409, "conflict"),
     errors.LeaseLost: (409, "lease-lost"),
     errors.AgentDoubled: (409, "agent-doubled"),
+    errors.KeyTaken: (409, "key-taken"),
+    errors.TooManyAttempts: (429, "too-many-attempts"),
     errors.ProtocolMismatch: (426, "protocol-mismatch"),
     errors.BodyRefused: (415, "body-refused"),
     errors.BodyTooLarge: (413, "body-too-large"),
@@ -63,7 +65,10 @@ def _expected(_request: Request, error: Exception) -> Response:
     if not isinstance(error, StepfarmError):
         raise TypeError
     status, name = STATUS.get(type(error), (500, "internal"))
-    return problem(status, name, error.message, error.advice)
+    refusal = problem(status, name, error.message, error.advice)
+    if isinstance(error, errors.TooManyAttempts):
+        refusal.headers["Retry-After"] = str(error.wait_s)
+    return refusal
 
 
 def _no_such_path(_request: Request, _error: Exception) -> Response:

@@ -25,6 +25,9 @@ POLL_S = 1.0
 def add(commands: _SubParsersAction[Any]) -> None:
     """Add the command to the parser."""
     command = commands.add_parser("enroll-code", help="a line for a device to paste, good once, for 60 minutes")
+    command.add_argument(
+        "--device", metavar="NAME", help="let a device back in that is known and has lost its key, under its old name"
+    )
     command.add_argument("--no-qr", action="store_true", help="no QR code on the terminal")
     command.add_argument("--wait", action="store_true", help="wait until the device has arrived")
     take_json(command)
@@ -35,7 +38,7 @@ def _enroll_code(options: argparse.Namespace, _settings: Settings) -> int:
     from orchestrator.client import Client
 
     client = Client()
-    code = client.new_join_code()
+    code = client.new_join_code(options.device)
     if options.json:
         print_json({**to_plain(code), "command": code.command})
     else:

@@ -76,7 +76,7 @@ class Device(Table):
 
 
 class JoinCode(Table):
-    """A code that lets one device in, once. Only its hash is kept."""
+    """A code that lets one device in, once. Only its hash is kept. ``readmits`` is the known device that it is for."""
 
     __tablename__ = "join_codes"
     __table_args__ = (
@@ -90,10 +90,15 @@ class JoinCode(Table):
     expires_ms: Mapped[int]
     used_ms: Mapped[int | None]
     device_id: Mapped[int | None] = mapped_column(ForeignKey("devices.id"))
+    readmits: Mapped[int | None]
 
 
 class Key(Table):
-    """What a device or person holds. Only its hash is kept."""
+    """What a device or person holds. Only its hash is kept.
+
+    ``rotate_asked_ms`` is when a device was asked to make itself another; that one ``supersedes`` this key, which is
+    good until the device has used the other.
+    """
 
     __tablename__ = "keys"
     __table_args__ = (
@@ -110,6 +115,8 @@ class Key(Table):
     created_ms: Mapped[int]
     expires_ms: Mapped[int | None]
     revoked_ms: Mapped[int | None]
+    rotate_asked_ms: Mapped[int | None]
+    supersedes: Mapped[int | None]
 
 
 class Sweep(Table):

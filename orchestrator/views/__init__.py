@@ -6,10 +6,12 @@ from orchestrator.views.fleet import (
     DeviceState,
     DeviceView,
     JoinCode,
+    JoinCodeRequest,
     JoinCodeState,
     JoinCodeView,
     is_loopback,
 )
+from orchestrator.views.keys import KeyList, KeyRequest, KeyState, KeyView, NewKey
 from orchestrator.views.labels import MOST_LABELS, Label, LabelChange, LabelName
 from orchestrator.views.sweeps import JobView, Progress, SweepList, SweepRequest, SweepView
 
@@ -24,11 +26,17 @@ __all__ = [
     "DeviceView",
     "JobView",
     "JoinCode",
+    "JoinCodeRequest",
     "JoinCodeState",
     "JoinCodeView",
+    "KeyList",
+    "KeyRequest",
+    "KeyState",
+    "KeyView",
     "Label",
     "LabelChange",
     "LabelName",
+    "NewKey",
     "PassView",
     "Progress",
     "ReadingsView",

@@ -21,12 +21,16 @@ def is_loopback(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinCode(Message):
-    """A join code, shown this once. It lets one device in until ``expires_ms``, at the address ``url``."""
+    """A join code, shown this once. It lets one device in until ``expires_ms``, at the address ``url``.
+
+    ``device`` is the known device that it lets back in, where it is for that one alone.
+    """
 
     id: Identifier
     code: Line
     url: Line
     expires_ms: EpochMs
+    device: DeviceName | None = None
 
     def reached_at(self, url: str) -> JoinCode:
         """The same code for an orchestrator that answers at ``url`` too: better than an address for itself alone."""
@@ -37,6 +41,8 @@ class JoinCode(Message):
         """The one line to paste on the device: install the agent where there is none yet, enrol, measure."""
         install = "command -v stepfarm-agent >/dev/null || pip install stepfarm"
         enrol = f"stepfarm-agent enroll {shlex.quote(self.url)} --code {self.code}"
+        if self.device is not None:
+            enrol += f" --name {self.device}"
         return f"{install} && {enrol} && stepfarm-agent run"
 
     @property
@@ -48,7 +54,14 @@ class JoinCode(Message):
             why = f"Agents do not send their keys over {self.url}: it is not encrypted."
         else:
             return None
-        return f"{why} For others, set STEPFARM_PUBLIC_URL to the https address of a reverse proxy and start anew."
+        return f"{why} For others, set STEPFARM_PUBLIC_URL to the https address of this orchestrator and start anew."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinCodeRequest(Message):
+    """A join code for a new device, or, with ``device``, for one that is known and has lost its key."""
+
+    device: DeviceName | None = None
 
 
 class JoinCodeState(str, Enum):

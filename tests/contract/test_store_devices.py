@@ -43,7 +43,7 @@ def test_a_code_lets_a_device_in_and_its_key_then_signs_it_in(store: Store) -> N
     device_id = enrol(store)
 
     with store.database.read() as session:
-        _, principal = keys.holder_of(session, "sfd_board", now_ms=store.clock.epoch_ms())
+        principal = keys.holder_of(session, "sfd_board", now_ms=store.clock.epoch_ms()).principal
     assert (principal.role, principal.device_id, principal.label) == (Role.DEVICE, device_id, "board")
 
 
@@ -178,7 +178,7 @@ def test_a_key_is_good_to_its_last_millisecond(store: Store) -> None:
         session.execute(sa.update(Key).values(expires_ms=5))
 
     with store.database.read() as session:
-        key_id, _ = keys.holder_of(session, "sfo_test", now_ms=5)
+        key_id = keys.holder_of(session, "sfo_test", now_ms=5).key_id
     assert key_id == store.key_id
 
 

@@ -51,6 +51,11 @@ ROUTES = {
     "POST /v1/jobs/{job_id}/rounds": Route({"fence": 1, "facts": to_plain(FACTS), "completed": None}, FOR_DEVICES),
     "POST /v1/jobs/{job_id}/batches": Route(to_plain(a_batch()), FOR_DEVICES),
     "POST /v1/jobs/{job_id}/end": Route({"fence": 1, "ending": "given-back"}, FOR_DEVICES),
+    "POST /v1/device/key": Route({"key_sha256": "5f" * 32}, (401, 409, 403, 403)),
+    "GET /v1/keys": Route(None, (401, 403, 403, 200)),
+    "POST /v1/keys": Route({"label": "ada"}, (401, 403, 403, 200)),
+    "POST /v1/keys/{key_id}/rotate": Route({}, (401, 403, 403, 404)),
+    "POST /v1/keys/{key_id}/revoke": Route({}, (401, 403, 403, 404)),
     "GET /v1/me": Route(None, (401, 200, 200, 200)),
     "POST /v1/join-codes": Route({}, (401, 403, 403, 200)),
     "GET /v1/join-codes/{join_code_id}": Route(None, (401, 403, 404, 404)),
@@ -81,7 +86,7 @@ class Farm:
 
     def ask(self, route: str, caller: str = OPERATOR, **options: Any) -> Any:
         method, path = route.split(" ")
-        for name in ("job_id", "sweep_id", "curve_id", "join_code_id", "name"):
+        for name in ("job_id", "sweep_id", "curve_id", "join_code_id", "key_id", "name"):
             path = path.replace(f"{{{name}}}", "999999")
         return ask(self.served.url, method, path, key=self.keys[caller], **options)
 

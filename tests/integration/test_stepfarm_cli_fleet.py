@@ -107,7 +107,7 @@ def test_enroll_code_names_the_public_address_where_one_is_set(
 def test_enroll_code_as_json_is_the_code_its_end_and_the_line(stepfarm: Stepfarm, served: Served) -> None:
     said = json.loads(stepfarm("enroll-code", "--json").out)
 
-    assert set(said) == {"id", "code", "url", "expires_ms", "command"}
+    assert set(said) == {"id", "code", "url", "expires_ms", "device", "command"}
     assert said["code"] in said["command"]
 
 

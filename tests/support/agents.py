@@ -13,6 +13,7 @@ from agent.client import OrchestratorClient
 from agent.clock import SystemClock
 from agent.identity import Identity, enrol
 from agent.loop import Agent
+from agent.rotation import rotate_key
 from agent.spool import Spool
 from agent.untold import Untold
 from agent.work import Tools
@@ -62,14 +63,16 @@ def at_work(
     """An agent at work for the orchestrator at ``url`` until the context ends."""
     told: list[str] = []
     spool = Spool(home / "spool", tell=told.append)
+    client = OrchestratorClient(url, key)
     tools = Tools(
-        client=OrchestratorClient(url, key),
+        client=client,
         spool=spool,
         untold=Untold(home),
         clock=HastyClock() if hasty else SystemClock(),
         rng=random.Random(0),
         tell=told.append,
         child=child or synthetic_child.command(),
+        rotate_key=lambda: rotate_key(home, client, tell=told.append),
     )
     agent = Agent(tools)
     at_work = AgentAtWork(agent, spool, told, threading.Thread())

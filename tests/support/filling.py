@@ -98,10 +98,11 @@ class FakeJob:
 
     def post(self, number: int) -> None:
         """Hand over pass ``number`` of the round."""
-        generator = np.random.default_rng((self.job_id, self.round.number, number))
-        self.device.client.post_batch(self.job_id, self._batch(number, generator))
+        self.device.client.post_batch(self.job_id, self.batch(number))
 
-    def _batch(self, number: int, generator: np.random.Generator) -> Batch:
+    def batch(self, number: int) -> Batch:
+        """The readings of pass ``number`` of the round."""
+        generator = np.random.default_rng((self.job_id, self.round.number, number))
         order = [int(tokens) for tokens in generator.permutation(self.round.tokens)]
         for place in range(0, len(order), self.round.sentinel_every + 1):
             order.insert(place, self.round.sentinel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.wire.codec import Message
 from agent.wire.conditions import ClockRate, Conditions, Counter, Doubt, DoubtReason, Temperature
-from agent.wire.enrolment import DeviceDescription, DeviceKind, Enrolled, EnrolRequest, Package
+from agent.wire.enrolment import DeviceDescription, DeviceKind, Enrolled, EnrolRequest, NextKey, Package
 from agent.wire.jobs import (
     DataType,
     Done,
@@ -129,11 +129,12 @@ FAILURE = Failure(
 
 MESSAGES: dict[str, Message] = {
     "enrol-request": EnrolRequest(code="0123-ABCD-WXYZ", key_sha256="5f" * 32, name="pi-5", description=DESCRIPTION),
+    "next-key": NextKey(key_sha256="6e" * 32),
     "enrolled": Enrolled(device_id=1, name="pi-5"),
     "device-description": DESCRIPTION,
     "lease-request": LeaseRequest(claim=CLAIM, run=RUN),
     "lease-answer": LeaseAnswer(lease=LEASE, retry_after_s=0.0),
-    "lease-answer-none": LeaseAnswer(lease=None, retry_after_s=2.5),
+    "lease-answer-none": LeaseAnswer(lease=None, retry_after_s=2.5, rotate_key=True),
     "heartbeat": Heartbeat(fence=3),
     "heartbeat-answer": HeartbeatAnswer(lease_s=90.0, cancel=True),
     "round-request": RoundRequest(fence=3, facts=FACTS, completed=0),

@@ -48,9 +48,9 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def a_request(code: str, *, name: str = "board", key: str = "sfd_board") -> EnrolRequest:
+def a_request(code: str, *, name: str = "board", key: str = "sfd_board", device_id: int | None = None) -> EnrolRequest:
     """The wish of a device to join."""
-    return EnrolRequest(code=code, key_sha256=sha256(key), name=name, description=a_description())
+    return EnrolRequest(code=code, key_sha256=sha256(key), name=name, description=a_description(), device_id=device_id)
 
 
 def a_batch(

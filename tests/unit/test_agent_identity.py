@@ -65,14 +65,6 @@ def test_a_refused_code_leaves_the_device_not_enrolled(tmp_path: Path) -> None:
     assert pending.device_id is None
 
 
-def test_an_enrolled_device_does_not_enrol_again(tmp_path: Path) -> None:
-    with scripted(welcome) as orchestrator:
-        enrolled_at(orchestrator.url, tmp_path)
-        with pytest.raises(StateError, match="unenroll first"):
-            enrolled_at(orchestrator.url, tmp_path)
-    assert len(orchestrator.asked) == 1
-
-
 def test_a_device_that_has_forgotten_enrols_with_a_new_key(tmp_path: Path) -> None:
     with scripted(welcome) as orchestrator:
         first = enrolled_at(orchestrator.url, tmp_path)

@@ -11,15 +11,16 @@ from agent.errors import StateError
 from agent.identity import normal_code
 from agent.wire.enrolment import EnrolRequest
 from orchestrator import keys
+from orchestrator.roles import Role
 from tests.support.store import a_request
 
 
 def test_a_key_has_a_prefix_to_search_for_and_256_bits() -> None:
-    key = keys.new_operator_key()
+    key = keys.new_key(Role.OPERATOR)
 
     assert key.startswith("sfo_")
     assert len(key) >= len("sfo_") + 43
-    assert key != keys.new_operator_key()
+    assert key != keys.new_key(Role.OPERATOR)
 
 
 def test_a_code_can_be_typed_from_a_screen() -> None:
