@@ -14,6 +14,7 @@ from orchestrator.analysis.schedules import Origin
 
 HEIGHT = 320
 MARKS = {
+    schedules_data.ORIGINS[Origin.BEST]: ("#b4530a", "triangle-up"),
     schedules_data.ORIGINS[Origin.RECOMMENDED]: (COLOURS[SWEET_SPOT], "diamond"),
     schedules_data.ORIGINS[Origin.UNIFORM]: ("#139a74", "square"),
     schedules_data.ORIGINS[Origin.PAPER]: ("#c2569b", "circle"),

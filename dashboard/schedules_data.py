@@ -14,12 +14,13 @@ from orchestrator.analysis.schedules import Option, Origin, Saving, SchedulesFou
 from orchestrator.views import CurveView
 
 ORIGINS = {
+    Origin.BEST: "best",
     Origin.RECOMMENDED: "recommended",
-    Origin.UNIFORM: "uniform",
     Origin.PAPER: "the paper's choice",
+    Origin.UNIFORM: "uniform",
 }
 MEASURED = "measured, cut before the first block"
-PREDICTED = "predicted, pruned in later blocks"
+PREDICTED = "predicted, pruned in the blocks"
 MOST_DRAWN = 400
 """Points of one small picture."""
 
@@ -39,7 +40,7 @@ def schedules_table(chosen: Sequence[Chosen]) -> pd.DataFrame:
 
 
 def _row(one: Chosen, option: Option) -> dict[str, object]:
-    state = "verified" if option.verified else "unverified"
+    state = "unverified"
     return {
         "Curve": one.name,
         "Schedule": ORIGINS[option.origin],
@@ -55,7 +56,7 @@ def _row(one: Chosen, option: Option) -> dict[str, object]:
 
 def _keeps(option: Option, full_tokens: int) -> str:
     if option.tokens is None:
-        return f"{option.mean_tokens:.0f} on average"
+        return f"{option.density * full_tokens:.0f} on average"
     return f"all {option.tokens}" if option.tokens == full_tokens else str(option.tokens)
 
 
@@ -92,12 +93,12 @@ def curve_frame(view: CurveView) -> pd.DataFrame:
 
 
 def marks_frame(found: SchedulesFound) -> pd.DataFrame:
-    """One row a mark: what was measured at the tokens kept, and what is predicted at the mean tokens of a block."""
+    """One row a mark: what was measured at the tokens kept, and predicted at the mean of those that leave a block."""
     rows = []
     for option in found.options:
         for what, tokens, saving in (
             (MEASURED, option.tokens, option.measured),
-            (PREDICTED, option.mean_tokens, option.predicted),
+            (PREDICTED, option.density * found.full_tokens, option.predicted),
         ):
             if saving is None or tokens is None:
                 continue

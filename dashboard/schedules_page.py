@@ -13,7 +13,8 @@ from dashboard.schedules_data import Chosen, curve_frame, marks_frame, schedules
 from dashboard.schedules_selection import MOST_CURVES, SchedulesSelection
 from dashboard.shelf import Shelf
 from dashboard.wording import plain
-from orchestrator.analysis.schedules import DEPTH_SHARE, schedules_of
+from orchestrator.analysis.schedules import schedules_of
+from orchestrator.analysis.shapes import DEPTH_SHARE
 from orchestrator.choosing import candidates, names_of, work_of
 from orchestrator.views import CurveSummary
 
@@ -77,9 +78,9 @@ def _show(shelf: Shelf, selection: SchedulesSelection, summaries: Sequence[Curve
     block = summaries[0].facts.blocks // DEPTH_SHARE
     st.caption(
         "**Measured**: the whole model with its tokens cut before the first block, the most that a prune can save. "
-        f"**Predicted**: a single prune in block {block} of {summaries[0].facts.blocks}, uniform pruning in every "
-        "block, each block an equal share of the curve. **None of it is proved**: nothing has timed the pruned model "
-        "on the device."
+        f"**Predicted**: a single prune in block {block} of {summaries[0].facts.blocks}, the best schedule and uniform "
+        "pruning in any, from blocks timed in place. **None of it is proved**: nothing has timed the pruned model on "
+        "the device."
     )
     for one in chosen:
         for words in one.found.missing:
@@ -92,6 +93,7 @@ def _chosen(shelf: Shelf, selection: SchedulesSelection, summary: CurveSummary, 
     found = schedules_of(
         view.analysis,
         full_tokens=summary.facts.tokens,
+        prefix_tokens=summary.facts.prefix_tokens,
         blocks=summary.facts.blocks,
         alpha=selection.alpha,
         accuracy=selection.accuracy,
@@ -124,6 +126,6 @@ def _pictures(chosen: Sequence[Chosen]) -> None:
             st.altair_chart(schedules_chart(curve_frame(one.view), marks_frame(one.found)), width="stretch")
     if drawn:
         st.caption(
-            "Filled: measured at the tokens kept. Hollow: predicted, drawn at the mean tokens that enter a block, so "
+            "Filled: measured at the tokens kept. Hollow: predicted, drawn at the mean tokens that leave a block, so "
             "that uniform pruning and the prune that it stands beside lie over one another. Bars are 95 % intervals."
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent.errors import StepfarmError
 from dashboard.address_reader import CURVES, NONE, AddressReader
 from orchestrator.analysis.accuracy import AccuracyCurve, BadAccuracy
-from orchestrator.analysis.schedules import ALPHA
+from orchestrator.analysis.utility import ALPHA
 from orchestrator.choosing import Wanted, Work, matching, work_of
 from orchestrator.views import CurveSummary
 

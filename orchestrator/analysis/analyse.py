@@ -8,18 +8,22 @@ from dataclasses import dataclass
 from orchestrator.analysis.curve import Curve, PassReadings, measured_of, usable
 from orchestrator.analysis.passes import Floats
 from orchestrator.analysis.pieces import pieces_of
+from orchestrator.analysis.prediction import BlocksMeasured, blocks_of
 from orchestrator.analysis.recommendation import Recommendation, recommend
 from orchestrator.analysis.steps import StepsFound, find_steps
 from orchestrator.analysis.sweet_spots import SweetSpot, find_sweet_spots
 
 METHOD = "piecewise-linear"
-METHOD_VERSION = 3
+METHOD_VERSION = 4
 """Grows with every change that can alter a result, so that stored results say what made them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """Everything that follows from the readings of a job, and the method that it follows by."""
+    """Everything that follows from the readings of a job, and the method that it follows by.
+
+    ``blocks`` is what schedules are predicted from, None where blocks were not timed in place.
+    """
 
     method: str
     method_version: int
@@ -27,12 +31,14 @@ class Analysis:
     steps: StepsFound
     sweet_spots: tuple[SweetSpot, ...]
     recommendation: Recommendation
+    blocks: BlocksMeasured | None = None
 
 
 def analyse(passes: Iterable[PassReadings]) -> Analysis:
     """The analysis of ``passes``. The same passes give the same analysis, in whatever order they come."""
-    measured = measured_of(passes)
-    return _analysis(measured.curve, measured.per_pass_ns)
+    known = list(passes)
+    measured = measured_of(known)
+    return _analysis(measured.curve, measured.per_pass_ns, blocks_of(known, measured.curve))
 
 
 def analyse_curve(curve: Curve) -> Analysis:
@@ -40,10 +46,10 @@ def analyse_curve(curve: Curve) -> Analysis:
 
     Whether the passes agree on its steps cannot be seen from a curve alone.
     """
-    return _analysis(usable(curve), None)
+    return _analysis(usable(curve), None, None)
 
 
-def _analysis(curve: Curve, per_pass_ns: Floats | None) -> Analysis:
+def _analysis(curve: Curve, per_pass_ns: Floats | None, blocks: BlocksMeasured | None) -> Analysis:
     pieces = pieces_of(curve)
     steps = find_steps(curve, pieces, per_pass_ns)
     sweet_spots = find_sweet_spots(curve, steps, pieces)
@@ -54,4 +60,5 @@ def _analysis(curve: Curve, per_pass_ns: Floats | None) -> Analysis:
         steps=steps,
         sweet_spots=sweet_spots,
         recommendation=recommend(curve, sweet_spots, steps),
+        blocks=blocks,
     )

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.config import Settings
 from agent.errors import StepfarmError
+from agent.wire.schedules import Method
 from orchestrator.commands.output import print_json, take_json
-from orchestrator.commands.workloads import title_of
+from orchestrator.commands.workloads import choices, one_of, title_of
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from orchestrator.analysis.accuracy import AccuracyCurve
     from orchestrator.analysis.schedules import Option, Saving, SchedulesFound
-    from orchestrator.views import CurveSummary
+    from orchestrator.views import CurveSummary, CurveView
 
 MOST_ACCURACY_BYTES = 1024 * 1024
 """A stated accuracy curve of 4,096 counts is a tenth of this."""
@@ -28,9 +31,29 @@ def add(commands: _SubParsersAction[Any]) -> None:
     subcommands = command.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     command = subcommands.add_parser(
-        "recommend", help="the recommended single prune beside uniform pruning and the paper's choice"
+        "recommend", help="the best schedules of a curve, beside a single prune, uniform pruning and the paper's choice"
     )
+    _take_choice(command)
+    take_json(command)
+    command.set_defaults(run=_recommend)
+
+
+def _take_choice(command: argparse.ArgumentParser) -> None:
+    """Let ``command`` take what schedules are chosen from, and by what."""
     command.add_argument("id", type=int, metavar="CURVE", help="the number of the curve")
+    command.add_argument(
+        "--method",
+        type=one_of(Method),
+        default=Method.ONE_MORE,
+        metavar="METHOD",
+        help=f"how blocks choose the tokens that go: {choices(Method)} (default: {Method.ONE_MORE.value})",
+    )
+    budget = command.add_mutually_exclusive_group()
+    budget.add_argument("--within-ms", type=float, metavar="MS", help="keep the most that surely takes at most this")
+    budget.add_argument("--mean-tokens", type=float, metavar="N", help="the fastest that leaves so many on average")
+    budget.add_argument(
+        "--least-accuracy", type=float, metavar="A", help="the fastest that keeps this share of accuracy, 0 to 1"
+    )
     command.add_argument(
         "--alpha", type=float, metavar="A", help="what latency weighs in the paper's utility, 0 to 1 (default: 0.5)"
     )
@@ -40,28 +63,40 @@ def add(commands: _SubParsersAction[Any]) -> None:
         metavar="FILE.csv",
         help="a stated accuracy curve, columns tokens,accuracy (default: the token density)",
     )
-    take_json(command)
-    command.set_defaults(run=_recommend)
 
 
 def _recommend(options: argparse.Namespace, _settings: Settings) -> int:
-    from orchestrator.analysis.schedules import ALPHA, schedules_of
     from orchestrator.client import Client
 
-    accuracy = None if options.accuracy is None else _accuracy(options.accuracy)
     view = Client().curve(options.id)
-    found = schedules_of(
-        view.analysis,
-        full_tokens=view.summary.facts.tokens,
-        blocks=view.summary.facts.blocks,
-        alpha=ALPHA if options.alpha is None else options.alpha,
-        accuracy=accuracy,
-    )
+    found = _found(options, view)
     if options.json:
         print_json(found)
     else:
         print(report(found, view.summary))
     return 0
+
+
+def _found(options: argparse.Namespace, view: CurveView) -> SchedulesFound:
+    """The schedules of a curve that ``options`` ask for."""
+    from orchestrator.analysis.frontier import Wish
+    from orchestrator.analysis.schedules import schedules_of
+    from orchestrator.analysis.utility import ALPHA
+
+    wished = (options.within_ms, options.mean_tokens, options.least_accuracy)
+    latency_ns = None if options.within_ms is None else 1e6 * options.within_ms
+    wish = Wish(latency_ns=latency_ns, mean_tokens=options.mean_tokens, accuracy=options.least_accuracy)
+    facts = view.summary.facts
+    return schedules_of(
+        view.analysis,
+        full_tokens=facts.tokens,
+        prefix_tokens=facts.prefix_tokens,
+        blocks=facts.blocks,
+        method=options.method,
+        alpha=ALPHA if options.alpha is None else options.alpha,
+        accuracy=None if options.accuracy is None else _accuracy(options.accuracy),
+        wish=wish if any(value is not None for value in wished) else None,
+    )
 
 
 def _accuracy(path: Path) -> AccuracyCurve:
@@ -87,7 +122,7 @@ def report(found: SchedulesFound, summary: CurveSummary) -> str:
     device = f"{summary.device} ({summary.device_kind.value})"
     lines = [title_of(summary.model, summary.workload, device), ""]
     if found.options:
-        headers = ("", "tokens", "cut first, measured", "saves", "95 %", "pruned, predicted", "saves", "95 %")
+        headers = ("", "keeps", "tokens", "cut first, measured", "saves", "pruned, predicted", "saves", "95 %")
         rows = [_row(option) for option in found.options]
         lines += [tabulate(rows, headers, tablefmt="simple", disable_numparse=True), ""]
         lines += [f"{option.origin.value}: {_why(option)}" for option in found.options]
@@ -102,8 +137,15 @@ def report(found: SchedulesFound, summary: CurveSummary) -> str:
 
 
 def _row(option: Option) -> tuple[str, ...]:
-    tokens = f"mean {option.mean_tokens:.1f}" if option.tokens is None else str(option.tokens)
-    return option.origin.value, tokens, *_saving(option.measured), *_saving(option.predicted)
+    kept = f"{100 * option.density:.1f} %"
+    latency, saves, _ = _saving(option.measured)
+    return option.origin.value, kept, in_blocks(option.leaving), latency, saves, *_saving(option.predicted)
+
+
+def in_blocks(leaving: Sequence[int]) -> str:
+    """The tokens that leave each block, for a reader: ``197 x3, 141 x9``."""
+    runs = [(tokens, len(list(run))) for tokens, run in itertools.groupby(leaving)]
+    return ", ".join(f"{tokens} x{count}" for tokens, count in runs)
 
 
 def _saving(saving: Saving | None) -> tuple[str, str, str]:
@@ -126,10 +168,10 @@ def _why(option: Option) -> str:
 
 def _notes(found: SchedulesFound) -> tuple[str, ...]:
     weights = f"latency {found.alpha:g} and accuracy {1 - found.alpha:g}"
-    where = f"in block {found.pruned_in_block} of {found.blocks} (uniform: in every block)"
     return (
+        "Tokens: those that leave each block, x as many blocks. Keeps: their mean, of all tokens.",
         f"The paper's utility weighs {weights}; accuracy is the {found.accuracy}.",
         "Measured: the model cut to so many tokens before its first block, the most that a prune can save.",
-        f"Predicted: pruned {where}, each block an equal share of the curve.",
+        f"Predicted: the method {found.method.value} in those blocks, from blocks timed in place on the device.",
         "None of it is proved: nothing has timed the pruned model on the device.",
     )

@@ -20,13 +20,13 @@ def take_workloads(command: argparse.ArgumentParser, *, several: bool = True) ->
     command.add_argument("--batch", type=int, nargs="+" if several else 1, default=[1], metavar="N", help=words)
     command.add_argument("--image-size", type=int, metavar="PIXELS", help="height and width (default: the model's own)")
     command.add_argument(
-        "--data-type", type=_one_of(DataType), default=DataType.FLOAT32, help=_choices(DataType), metavar="TYPE"
+        "--data-type", type=one_of(DataType), default=DataType.FLOAT32, help=choices(DataType), metavar="TYPE"
     )
     command.add_argument(
-        "--runtime", type=_one_of(Runtime), default=Runtime.EAGER, help=_choices(Runtime), metavar="RUNTIME"
+        "--runtime", type=one_of(Runtime), default=Runtime.EAGER, help=choices(Runtime), metavar="RUNTIME"
     )
     command.add_argument(
-        "--processor", type=_one_of(Processor), default=Processor.CPU, help=_choices(Processor), metavar="PROCESSOR"
+        "--processor", type=one_of(Processor), default=Processor.CPU, help=choices(Processor), metavar="PROCESSOR"
     )
     command.add_argument("--threads", type=int, metavar="N", help="threads (default: all cores that it may use)")
 
@@ -75,17 +75,20 @@ def plan(options: argparse.Namespace) -> Plan:
     )
 
 
-def _one_of(kind: type[E]) -> Callable[[str], E]:
+def one_of(kind: type[E]) -> Callable[[str], E]:
+    """What reads the value of an option that names a member of ``kind``."""
+
     def read(text: str) -> E:
         try:
             return kind(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is none of: {_choices(kind)}") from None
+            raise argparse.ArgumentTypeError(f"{text!r} is none of: {choices(kind)}") from None
 
     return read
 
 
-def _choices(kind: type[Enum]) -> str:
+def choices(kind: type[Enum]) -> str:
+    """The values of ``kind``, for a reader."""
     return ", ".join(str(member.value) for member in kind)
 
 

@@ -113,7 +113,8 @@ def test_a_schedule_is_recommended_beside_uniform_and_the_papers_choice(stepfarm
     for words in ("recommended", "uniform", "paper", "token density", "None of it is proved"):
         assert words in out
     found = from_plain(SchedulesFound, json.loads(stepfarm("schedule", "recommend", "1", "--json").out))
-    assert [option.origin for option in found.options] == list(Origin)
+    assert [option.origin for option in found.options] == [Origin.RECOMMENDED, Origin.PAPER, Origin.UNIFORM]
+    assert "blocks of the model were not timed in place" in found.missing[0]
     choices = served.client.curve(1).analysis.recommendation.choices
     assert found.options[0].tokens == choices[0].tokens
     assert "Simulated" not in out

@@ -12,7 +12,7 @@ from agent.wire.jobs import ModelFacts, Workload
 from orchestrator.analysis.analyse import Analysis, analyse
 from orchestrator.jobs.states import JobState
 from orchestrator.views import CurveSummary, CurveView
-from tests.support.curves import DEIT_COUNTS, Law, slope, some_passes
+from tests.support.curves import DEIT_COUNTS, Law, passes_of_blocks, slope, some_passes, staircase
 
 FACTS = ModelFacts(tokens=197, prefix_tokens=1, blocks=12, image_size=224, threads=2, runtime_version="2.9.0")
 
@@ -59,3 +59,9 @@ def a_view(
 @functools.cache
 def _analysed(law: Law, counts: tuple[int, ...], noise: float, seed: int) -> Analysis:
     return analyse(some_passes(law, counts=counts, passes=5, noise=noise, seed=seed))
+
+
+@functools.cache
+def analysed_with_blocks(law: Law = staircase) -> Analysis:
+    """A curve whose blocks were timed in place too."""
+    return analyse([*some_passes(law, passes=5, noise=0.001), *passes_of_blocks(law, passes=5)])

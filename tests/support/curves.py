@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -74,6 +75,35 @@ def _one_pass(
         latency_ns=latency_ns,
         accepted=generator.random(len(tokens)) >= rejected,
     )
+
+
+def passes_of_blocks(
+    law: Law = slope,
+    *,
+    blocks: int = 12,
+    counts: Iterable[int] = DEIT_COUNTS,
+    passes: int = 7,
+    noise: float = 0.002,
+    outside: float = 0.05,
+    shares: Sequence[float] | None = None,
+    slower_by: float = 0.0,
+    seed: int = 1,
+) -> list[PassReadings]:
+    """Passes of round 1 in which the blocks of a model were timed in place; together it takes ``law``.
+
+    ``outside`` is the part of it outside of the blocks, ``shares`` what each block takes over their mean,
+    ``slower_by`` what the marks between the blocks add, as a part of all.
+    """
+    generator = np.random.default_rng(seed)
+    each = np.array(shares if shares is not None else (1.0,) * blocks) / blocks
+
+    def one(number: int, whole: PassReadings) -> PassReadings:
+        noisy = 1 + noise * generator.standard_normal((len(whole.tokens), blocks))
+        blocks_ns = ((1 - outside) * whole.latency_ns[:, None] * each * noisy).astype(np.int64)
+        return dataclasses.replace(whole, round=1, number=number, blocks_ns=blocks_ns)
+
+    wholes = some_passes(lambda n: law(n) * (1 + slower_by), counts=counts, passes=passes, noise=noise, seed=seed)
+    return [one(number, whole) for number, whole in enumerate(wholes)]
 
 
 def a_curve(

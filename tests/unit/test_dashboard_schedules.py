@@ -14,15 +14,14 @@ from dashboard.schedules_selection import MOST_COUNTS, MOST_CURVES, SchedulesSel
 from orchestrator.analysis.accuracy import AccuracyCurve
 from orchestrator.analysis.schedules import schedules_of
 from orchestrator.choosing import work_of
-from tests.support.curve_views import a_simulated_summary, a_summary, a_view
-from tests.support.curves import staircase
+from tests.support.curve_views import a_simulated_summary, a_summary, a_view, analysed_with_blocks
 
 STATED = AccuracyCurve(stated=((50, 61.25), (100, 75.5), (197, 79.83)))
 
 
 def a_choice(name: str = "bench-pi") -> Chosen:
-    view = a_view(law=staircase)
-    return Chosen(name, view, schedules_of(view.analysis, full_tokens=197, blocks=12))
+    view = a_view(analysis=analysed_with_blocks())
+    return Chosen(name, view, schedules_of(view.analysis, full_tokens=197, prefix_tokens=1, blocks=12))
 
 
 @pytest.mark.parametrize(
@@ -100,10 +99,10 @@ def test_on_offer_is_the_newest_curve_of_each_device_of_one_work() -> None:
 def test_every_option_has_a_row_with_what_was_measured_apart_from_what_is_predicted() -> None:
     choice = a_choice()
     table = schedules_table([choice])
-    assert table["Schedule"].to_list() == ["recommended", "uniform", "the paper's choice"]
-    assert table["Measured, cut first"].to_list()[1] == "—"
-    assert "ms (" in table["Predicted, pruned"].to_list()[1]
-    assert table["Keeps"].to_list()[1].endswith("on average")
+    assert table["Schedule"].to_list() == ["best", "recommended", "the paper's choice", "uniform"]
+    assert table["Measured, cut first"].to_list()[-1] == "—"
+    assert "ms (" in table["Predicted, pruned"].to_list()[-1]
+    assert table["Keeps"].to_list()[-1].endswith("on average")
     assert set(table["State"]) == {"unverified"}
 
 
@@ -136,7 +135,7 @@ def test_what_was_measured_is_filled_and_what_is_predicted_is_hollow() -> None:
 
 def test_a_curve_without_options_is_still_drawn() -> None:
     view = a_view(counts=range(2, 100))
-    found = schedules_of(view.analysis, full_tokens=197, blocks=12)
+    found = schedules_of(view.analysis, full_tokens=197, prefix_tokens=1, blocks=12)
     assert marks_frame(found).empty
     assert len(schedules_chart(curve_frame(view), marks_frame(found)).to_dict()["layer"]) == 2
     assert len(schedules_table([Chosen("x", view, found)])) == 0
