@@ -8,7 +8,7 @@ MAKINGS := pyproject.toml constraints.txt tests/support/make_environment.sh
 STAMP = $(VENV)/.made-from-$(shell cat $(MAKINGS) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check format pictures constraints clean
+.PHONY: help setup demo test soak chaos check format pictures constraints clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ test: setup  ## run every check and every test (ARGS="unit contract" runs some l
 
 soak: setup  ## play with the store of jobs for 100,000 steps, on both databases (ARGS="--steps N")
 	@$(BIN)/python -m tests.support.soak $(ARGS)
+
+chaos: setup  ## kill, pause, cut off and fill up a farm of processes, and compare (ARGS="--kills N")
+	@$(BIN)/python -m tests.support.chaos $(ARGS)
 
 check: setup  ## lint, types and the rules of who may import whom
 	@$(BIN)/python tests/run_layers.py check

@@ -15,7 +15,7 @@ from orchestrator import keys
 from orchestrator.chores import OVERDUE_S, Chore
 from orchestrator.curves.analyst import Analyser, Analyst
 from orchestrator.errors import DatabaseAway, StartFailed
-from orchestrator.jobs.dispatch import Dispatch
+from orchestrator.jobs.dispatch import Dispatch, LeaseTimes
 from orchestrator.roles import Role
 from orchestrator.storage import operator_key, schema
 from orchestrator.storage.database import Database
@@ -79,10 +79,17 @@ class Orchestrator:
         analyser: what turns the readings of a curve into steps; the analysis itself, or the same as a Ray task.
         clock: this machine's time. Leases and codes go by the database's where it has a clock of its own.
         rng: where jitter comes from.
+        times: how long leases last, where it is not the usual time.
     """
 
     def __init__(
-        self, settings: Settings, analyser: Analyser, *, clock: Clock | None = None, rng: random.Random | None = None
+        self,
+        settings: Settings,
+        analyser: Analyser,
+        *,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        times: LeaseTimes | None = None,
     ) -> None:
         self.device_url = settings.device_url
         self.home = settings.orchestrator_home
@@ -91,7 +98,8 @@ class Orchestrator:
         self._writer = Writer(self.database, self.clock, on_taken=lambda: schema.check(self.database))
         self.database.guard_writes(self._writer.confirm)
         job_ended = threading.Event()
-        self.dispatch = Dispatch(self.database, self.clock, rng or random.Random(), job_ended)  # noqa: S311  # jitter
+        rng = rng or random.Random()  # noqa: S311  # jitter
+        self.dispatch = Dispatch(self.database, self.clock, rng, job_ended, times)
         self.analyst = Analyst(self.database, self.clock, analyser)
         self._reaper = Chore("reaper", self._reap, self.clock, threading.Event())
         self._curves = Chore("analyst", self.analyst.work, self.clock, job_ended)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from dataclasses import dataclass
 
 from agent.clock import Clock
 from agent.wire.codec import from_plain
@@ -36,6 +37,21 @@ HEARTBEAT_S = 15.0
 RETRY_S = 2.0
 """When a device without work asks again."""
 
+
+@dataclass(frozen=True, slots=True)
+class LeaseTimes:
+    """How long a lease lasts, how often it is renewed, and when a device without work asks again."""
+
+    lease_s: float = LEASE_S
+    heartbeat_s: float = HEARTBEAT_S
+    retry_s: float = RETRY_S
+
+    @property
+    def lease_ms(self) -> int:
+        """How long a lease lasts, as the database counts."""
+        return int(self.lease_s * 1_000)
+
+
 LET_GO = frozenset({AttemptEnding.FAILED, AttemptEnding.CANCELLED, AttemptEnding.GIVEN_BACK})
 """The endings that a device reports."""
 
@@ -49,11 +65,19 @@ class Dispatch:
             wakes up.
     """
 
-    def __init__(self, database: Database, clock: Clock, rng: random.Random, job_ended: threading.Event) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        rng: random.Random,
+        job_ended: threading.Event,
+        times: LeaseTimes | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._rng = rng
         self._job_ended = job_ended
+        self._times = times or LeaseTimes()
 
     def lease(self, device_id: int, request: LeaseRequest) -> LeaseAnswer:
         """A job for the device, or when to ask again.
@@ -72,7 +96,7 @@ class Dispatch:
                     device_id=device_id,
                     claim=request.claim,
                     now_ms=now_ms,
-                    lease_ms=int(LEASE_S * 1_000),
+                    lease_ms=self._times.lease_ms,
                     rng=self._rng,
                 )
         if not newest:
@@ -83,7 +107,7 @@ class Dispatch:
                 "(stepfarm-agent unenroll --force) and enrol it anew.",
             )
         if leased is None:
-            return LeaseAnswer(lease=None, retry_after_s=RETRY_S)
+            return LeaseAnswer(lease=None, retry_after_s=self._times.retry_s)
         return LeaseAnswer(
             lease=Lease(
                 job_id=leased.job_id,
@@ -91,8 +115,8 @@ class Dispatch:
                 task=leased.task,
                 model=leased.model,
                 workload=leased.workload,
-                lease_s=LEASE_S,
-                heartbeat_s=HEARTBEAT_S,
+                lease_s=self._times.lease_s,
+                heartbeat_s=self._times.heartbeat_s,
             ),
             retry_after_s=0.0,
         )
@@ -108,9 +132,9 @@ class Dispatch:
                 job_id=job_id,
                 fence=heartbeat.fence,
                 now_ms=now_ms,
-                lease_ms=int(LEASE_S * 1_000),
+                lease_ms=self._times.lease_ms,
             )
-        return HeartbeatAnswer(lease_s=LEASE_S, cancel=cancel)
+        return HeartbeatAnswer(lease_s=self._times.lease_s, cancel=cancel)
 
     def take_in(self, device_id: int, job_id: int, batch: Batch) -> int:
         """Keep the readings of a pass; how many they are."""
@@ -182,7 +206,7 @@ class Dispatch:
     def expire(self) -> list[int]:
         """Take back the jobs whose lease has run out; their numbers."""
         with self._database.write() as session:
-            expired = jobs.expire(session, now_ms=self._clock.epoch_ms(), lease_ms=int(LEASE_S * 1_000), rng=self._rng)
+            expired = jobs.expire(session, now_ms=self._clock.epoch_ms(), lease_ms=self._times.lease_ms, rng=self._rng)
         for job_id in expired:
             log.warning("the lease on job %d ran out", job_id)
         if expired:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from orchestrator.jobs.states import JobState
-from orchestrator.views import JobView
+from orchestrator.views import LONGEST_LEFT_S, JobView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class RoundUnderWay:
 
 
 def round_left_s(under_way: RoundUnderWay, *, now_ms: int) -> float | None:
-    """About how long the round still takes; None before its first pass has come in.
+    """About how long the round still takes; None before its first pass has come in, or where no time makes sense.
 
     Passes are alike, so the rest takes its share of the time so far. That holds for passes that waited in a spool and
     came in all at once, too.
@@ -37,8 +37,8 @@ def round_left_s(under_way: RoundUnderWay, *, now_ms: int) -> float | None:
     pass_ms = max(under_way.newest_ms - under_way.began_ms, 0) / under_way.arrived
     since_ms = max(now_ms - under_way.newest_ms, 0)
     # The pass at hand takes what is left of a usual one, the others a whole one each.
-    left_ms = max(pass_ms - since_ms, 0) + (under_way.passes_left - 1) * pass_ms
-    return left_ms / 1_000
+    left_s = (max(pass_ms - since_ms, 0) + (under_way.passes_left - 1) * pass_ms) / 1_000
+    return left_s if left_s <= LONGEST_LEFT_S else None
 
 
 def sweep_left_s(jobs: Sequence[JobView], took_s: Mapping[int, float]) -> float | None:
@@ -53,7 +53,8 @@ def sweep_left_s(jobs: Sequence[JobView], took_s: Mapping[int, float]) -> float 
     devices = dict.fromkeys(job.device for job in jobs)
     left = [_device_left_s([job for job in jobs if job.device == device], took_s) for device in devices]
     known = [seconds for seconds in left if seconds is not None]
-    return max(known, default=0.0) if len(known) == len(left) else None
+    longest_s = max(known, default=0.0)
+    return longest_s if len(known) == len(left) and longest_s <= LONGEST_LEFT_S else None
 
 
 def _device_left_s(jobs: Sequence[JobView], took_s: Mapping[int, float]) -> float | None:

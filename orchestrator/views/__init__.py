@@ -13,9 +13,10 @@ from orchestrator.views.fleet import (
 )
 from orchestrator.views.keys import KeyList, KeyRequest, KeyState, KeyView, NewKey
 from orchestrator.views.labels import MOST_LABELS, Label, LabelChange, LabelName
-from orchestrator.views.sweeps import JobView, Progress, SweepList, SweepRequest, SweepView
+from orchestrator.views.sweeps import LONGEST_LEFT_S, JobView, Progress, SweepList, SweepRequest, SweepView
 
 __all__ = [
+    "LONGEST_LEFT_S",
     "MOST_LABELS",
     "CurveList",
     "CurveSummary",

@@ -13,6 +13,9 @@ from orchestrator.analysis.planning import Plan
 from orchestrator.jobs.states import JobState
 from orchestrator.views.labels import MOST_LABELS, Label
 
+LONGEST_LEFT_S = 10_000_000
+"""What seems to take longer than so many seconds is not told: a clock was set meanwhile."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepRequest(Message):
@@ -51,7 +54,7 @@ class Progress(Message):
     round: Ordinal
     passes_done: Ordinal
     passes_planned: Ordinal
-    left_s: Annotated[float, Range(0, 10_000_000)] | None
+    left_s: Annotated[float, Range(0, LONGEST_LEFT_S)] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,7 @@ class SweepView(Message):
     priority: int
     plan: Plan
     retry_of: Identifier | None
-    left_s: Annotated[float, Range(0, 10_000_000)] | None
+    left_s: Annotated[float, Range(0, LONGEST_LEFT_S)] | None
     jobs: tuple[JobView, ...]
 
     @property

@@ -51,6 +51,12 @@ def a_job(
     )
 
 
+def test_what_a_clock_that_was_set_makes_of_a_round_is_not_told() -> None:
+    years_ms = 5 * 365 * 86_400_000
+    under_way = RoundUnderWay(began_ms=0, arrived=1, newest_ms=years_ms, passes_left=3)
+    assert round_left_s(under_way, now_ms=years_ms) is None
+
+
 def test_passes_to_come_take_as_long_as_those_that_came() -> None:
     assert round_left_s(a_round(), now_ms=2 * MINUTE_MS) == 180
 
