@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from agent.wire.jobs import Subject
 from dashboard.wording import NS_PER_MS, confidence, interval, milliseconds, percent
 from orchestrator.analysis.analyse import Analysis
 from orchestrator.analysis.comparison import position_of
@@ -43,7 +42,7 @@ class DrawnReadings:
 
 
 def drawn_readings(curve: Curve, readings: ReadingsView, *, accepted: bool, rejected: bool) -> DrawnReadings:
-    """The readings as they were measured, before any factor: columns tokens, ms, series, what."""
+    """The readings of its points as they were measured, before any factor: columns tokens, ms, series, what."""
     empty = pd.DataFrame({"tokens": [], "ms": [], "series": [], "what": []})
     frames = [
         pd.DataFrame(
@@ -55,7 +54,7 @@ def drawn_readings(curve: Curve, readings: ReadingsView, *, accepted: bool, reje
             }
         )
         for one in readings.passes
-        if one.subject is Subject.MODEL  # the others are of another curve
+        if one.makes_points
     ]
     if not frames:
         return DrawnReadings(empty, 0, 1)

@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 
 from agent.wire.conditions import Conditions
-from agent.wire.jobs import Subject
+from agent.wire.jobs import Order, Subject
 from dashboard.wording import MINUS, NS_PER_MS, confidence, interval, milliseconds, moment, percent
 from orchestrator.analysis.comparison import position_of
+from orchestrator.analysis.confirmation import Confirmation
 from orchestrator.analysis.curve import Curve, PassFactor
 from orchestrator.analysis.recommendation import Choice
 from orchestrator.analysis.steps import Step
@@ -38,9 +39,18 @@ def steps_table(steps: Sequence[Step]) -> pd.DataFrame:
             "95 % interval": f"{_signed_ms(step.interval_low_ns)} … {_signed_ms(step.interval_high_ns)}",
             "Confidence": confidence(step),
             "State": "confirmed" if step.confirmed else "candidate",
+            "In pairs": _in_pairs(step.paired),
         }
         for step in steps
     )
+
+
+def _in_pairs(paired: Confirmation | None) -> str:
+    if paired is None:
+        return "not timed"
+    if paired.low_ns is None or paired.high_ns is None:
+        return f"{paired.pairs} pairs"
+    return f"{_signed_ms(paired.low_ns)} … {_signed_ms(paired.high_ns)}, {paired.pairs} pairs"
 
 
 def sweet_spots_table(spots: Sequence[SweetSpot], full_tokens: int) -> pd.DataFrame:
@@ -87,6 +97,7 @@ def _pass_row(one: PassView, factors: Mapping[tuple[int, int, int], PassFactor])
         "Pass": one.number if one.complete else f"{one.number} (broken off)",
         "Timed": "whole model" if one.subject is Subject.MODEL else "blocks in place",
         "Started": moment(one.started_ms),
+        "Order": "in pairs" if one.order is Order.ALTERNATING else one.order.value,
         "Speed factor": f"{factor.factor:.3f}" if factor else "",
         "Readings": len(one.tokens),
         "Rejected": sum(why != "" for why in one.rejected),

@@ -31,6 +31,7 @@ class Measurement:
     model: str
     workload: Workload
     facts: ModelFacts
+    rounds: tuple[Round, ...]
     batches: tuple[Batch, ...]
     analysis: Analysis
 
@@ -52,7 +53,7 @@ class Measurement:
             workload=self.workload,
             facts=self.facts,
             created_ms=self.batches[0].started_ms,
-            passes=tuple(view_of(batch) for batch in self.batches),
+            passes=tuple(view_of(batch, self.rounds[batch.round]) for batch in self.batches),
             analysis=self.analysis,
         )
 
@@ -89,10 +90,17 @@ def measure(
 
             def keep(batch: Batch, round_: Round = round_) -> None:
                 batches.append(batch)
-                passes.append(pass_of(batch))
+                passes.append(pass_of(batch, round_))
                 if told is not None:
                     told(round_, batch.number + 1)
 
             measure_round(child, round_, passes_done=0, fence=FENCE, clock=clock, keep=keep)
             rounds.append(round_)
-    return Measurement(model=model, workload=workload, facts=facts, batches=tuple(batches), analysis=analyse(passes))
+    return Measurement(
+        model=model,
+        workload=workload,
+        facts=facts,
+        rounds=tuple(rounds),
+        batches=tuple(batches),
+        analysis=analyse(passes),
+    )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from orchestrator.analysis.analyse import Analysis
+from orchestrator.analysis.confirmation import Confirmation
 from orchestrator.analysis.curve import Curve, Point
 from orchestrator.analysis.recommendation import Recommendation
 from orchestrator.analysis.steps import Step, StepsFound
@@ -136,7 +137,20 @@ def steps_table(found: StepsFound) -> str:
         align = ("right", "right", "right", "right", "right", "left")
         lines.append(tabulate(rows, headers, tablefmt="simple", colalign=align, disable_numparse=True))
     lines += _more(len(found.steps), "the clearest")
-    return "\n".join([*lines, *_wrapped(found.explanation)])
+    return "\n".join([*lines, *_wrapped(found.explanation), *_wrapped(pairs_words(found))])
+
+
+def pairs_words(found: StepsFound) -> str:
+    """What paired timing says of the steps, nothing where none was timed: "127 to 128: -2.9 to -2.1 ms, 10 pairs"."""
+    said = [_paired(step.paired) + ("" if step.confirmed else ", undecided") for step in found.steps if step.paired]
+    return f"paired timing, one right after the other: {'; '.join(said)}" if said else ""
+
+
+def _paired(paired: Confirmation) -> str:
+    interval = ""
+    if paired.low_ns is not None and paired.high_ns is not None:
+        interval = f"{paired.low_ns / 1e6:+.3f} to {paired.high_ns / 1e6:+.3f} ms, "
+    return f"{paired.after_tokens} to {paired.next_tokens} tokens: {interval}{paired.pairs} pairs"
 
 
 def _step_row(step: Step) -> tuple[str, ...]:

@@ -15,6 +15,12 @@ NEAR = 24
 QUARTILE_OF_NORMAL = 1.15
 """Three quarters of Gaussian deviations are smaller than this many standard deviations."""
 
+FEWEST_TELLING = 5
+"""Passes below which their differences may be luck: the third quartile of three deviations is nearly the largest."""
+
+MOST_LUCK = 3.0
+"""Fewer passes disagree where they differ by more than so many times what each is unsure of by itself."""
+
 MEDIAN_COSTS = 1.25
 """The error of a median by that of a mean."""
 
@@ -42,16 +48,28 @@ def as_passes_agree(found: Break, residuals_ns: Floats) -> Break:
 
 
 def _error_over_passes(found: Break, residuals_ns: Floats) -> float:
-    """The standard error in ns of the jump from how much it differs between passes; 0 from a single pass.
+    """The standard error in ns of the jump from how much it differs between passes; 0 where that tells nothing.
 
     One pass in seven may differ as it likes: the spread is taken at the third quartile.
     """
     left = residuals_ns[:, max(found.start, found.first - NEAR) : found.first]
     right = residuals_ns[:, found.first : min(found.end, found.first + NEAR)]
     tells = [2 * np.isfinite(side).sum(axis=1) >= side.shape[1] for side in (left, right)]
-    jumps = (column_medians(right.T) - column_medians(left.T))[tells[0] & tells[1]]
-    passes = len(jumps)
+    both = tells[0] & tells[1]
+    passes = int(both.sum())
     if passes < 2:
         return 0.0
+    jumps = column_medians(right[both].T) - column_medians(left[both].T)
     spread = float(np.quantile(np.abs(jumps - np.median(jumps)), 0.75)) / QUARTILE_OF_NORMAL
+    if passes < FEWEST_TELLING and spread <= MOST_LUCK * float(
+        np.hypot(_own_error(left[both]), _own_error(right[both]))
+    ):
+        return 0.0
     return spread * float(np.sqrt(passes / (passes - 1))) * MEDIAN_COSTS / float(np.sqrt(passes))
+
+
+def _own_error(side_ns: Floats) -> float:
+    """The standard error in ns of the median of one pass over ``side_ns``, (passes, points), from its own scatter."""
+    deviations = np.abs(side_ns - column_medians(side_ns.T)[:, None])
+    scatter = 1.4826 * column_medians(deviations.T) / np.sqrt(np.isfinite(side_ns).sum(axis=1))
+    return MEDIAN_COSTS * float(np.median(scatter))

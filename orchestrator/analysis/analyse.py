@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.analysis.curve import Curve, PassReadings, measured_of, usable
+from orchestrator.analysis.pairing import with_pairs
 from orchestrator.analysis.passes import Floats
 from orchestrator.analysis.pieces import pieces_of
 from orchestrator.analysis.prediction import BlocksMeasured, blocks_of
@@ -14,7 +15,7 @@ from orchestrator.analysis.steps import StepsFound, find_steps
 from orchestrator.analysis.sweet_spots import SweetSpot, find_sweet_spots
 
 METHOD = "piecewise-linear"
-METHOD_VERSION = 4
+METHOD_VERSION = 5
 """Grows with every change that can alter a result, so that stored results say what made them."""
 
 
@@ -38,7 +39,7 @@ def analyse(passes: Iterable[PassReadings]) -> Analysis:
     """The analysis of ``passes``. The same passes give the same analysis, in whatever order they come."""
     known = list(passes)
     measured = measured_of(known)
-    return _analysis(measured.curve, measured.per_pass_ns, blocks_of(known, measured.curve))
+    return _analysis(measured.curve, measured.per_pass_ns, known)
 
 
 def analyse_curve(curve: Curve) -> Analysis:
@@ -46,12 +47,12 @@ def analyse_curve(curve: Curve) -> Analysis:
 
     Whether the passes agree on its steps cannot be seen from a curve alone.
     """
-    return _analysis(usable(curve), None, None)
+    return _analysis(usable(curve), None, [])
 
 
-def _analysis(curve: Curve, per_pass_ns: Floats | None, blocks: BlocksMeasured | None) -> Analysis:
+def _analysis(curve: Curve, per_pass_ns: Floats | None, passes: Sequence[PassReadings]) -> Analysis:
     pieces = pieces_of(curve)
-    steps = find_steps(curve, pieces, per_pass_ns)
+    steps = with_pairs(find_steps(curve, pieces, per_pass_ns), passes)
     sweet_spots = find_sweet_spots(curve, steps, pieces)
     return Analysis(
         method=METHOD,
@@ -60,5 +61,5 @@ def _analysis(curve: Curve, per_pass_ns: Floats | None, blocks: BlocksMeasured |
         steps=steps,
         sweet_spots=sweet_spots,
         recommendation=recommend(curve, sweet_spots, steps),
-        blocks=blocks,
+        blocks=blocks_of(passes, curve),
     )

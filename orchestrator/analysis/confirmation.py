@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from orchestrator.analysis.passes import Floats, PassReadings, accepted_of, of_the_model
+from agent.wire.jobs import Order, Subject
+from orchestrator.analysis.doubting import STATISTICAL
+from orchestrator.analysis.passes import Floats, PassReadings, accepted_of
 
 LOOKS = (10, 20, 30)
 """After so many pairs the interval is looked at; after the last a candidate stays one."""
@@ -27,6 +29,8 @@ class Confirmation:
 
     ``change_ns`` is the pseudo-median of the differences, ``low_ns`` to ``high_ns`` an interval that may be looked at
     three times and still covers the truth in at least 95 % of cases. None of them is there before the first look.
+    ``usual_low_ns`` to ``usual_high_ns`` is what lies between the two counts without any step: nothing, and what the
+    slopes beside it surely bring.
     """
 
     after_tokens: int
@@ -35,16 +39,18 @@ class Confirmation:
     change_ns: float | None = None
     low_ns: float | None = None
     high_ns: float | None = None
+    usual_low_ns: float = 0.0
+    usual_high_ns: float = 0.0
 
     @property
     def rises(self) -> bool:
-        """Whether one more token is surely dearer."""
-        return self.low_ns is not None and self.low_ns > 0
+        """Whether one more token is surely dearer, and by more than the slope makes it."""
+        return self.low_ns is not None and self.low_ns > self.usual_high_ns
 
     @property
     def falls(self) -> bool:
-        """Whether one more token is surely cheaper."""
-        return self.high_ns is not None and self.high_ns < 0
+        """Whether one more token is surely cheaper, and by more than the slope makes it."""
+        return self.high_ns is not None and self.high_ns < self.usual_low_ns
 
     @property
     def open(self) -> bool:
@@ -57,30 +63,41 @@ def pairs_until_next_look(pairs: int) -> int:
     return next((look - pairs for look in LOOKS if look > pairs), 0)
 
 
-def confirm(passes: Iterable[PassReadings], after_tokens: int, next_tokens: int) -> Confirmation:
+def holds_pairs(one: PassReadings) -> bool:
+    """Whether the pass counts in pairs: timed for it, of the whole model, on a device that was as it usually is.
+
+    Two counts that a shuffle put side by side by chance are no pair: which comes first does not turn round.
+    """
+    as_usual = all(doubt.reason in STATISTICAL for doubt in one.doubts)
+    return one.order is Order.ALTERNATING and one.subject is Subject.MODEL and as_usual
+
+
+def confirm(
+    passes: Iterable[PassReadings], after_tokens: int, next_tokens: int, usual_ns: tuple[float, float] = (0.0, 0.0)
+) -> Confirmation:
     """What the pairs of ``after_tokens`` and ``next_tokens`` in ``passes`` say, as they stood at the latest look.
 
     Pairs beyond a look and short of the next are left aside until it comes: looking more often would find by chance
     what is not there.
 
     Args:
-        passes: those of alternating order, in any sequence; others hold no pairs and say nothing.
+        passes: of a job, in any sequence; those that hold no pairs say nothing.
+        usual_ns: what lies between the two counts without any step, at least and at most.
     """
-    ordered = sorted(of_the_model(passes), key=lambda one: (one.round, one.fence, one.number))
+    ordered = sorted(filter(holds_pairs, passes), key=lambda one: (one.round, one.fence, one.number))
     differences = np.concatenate([np.empty(0), *(differences_of(one, after_tokens, next_tokens) for one in ordered)])
     looked_at = max((look for look in LOOKS if look <= len(differences)), default=0)
-    found = Confirmation(after_tokens=after_tokens, next_tokens=next_tokens, pairs=len(differences))
-    if looked_at == 0:
-        return found
-    change_ns, low_ns, high_ns = pseudo_median(differences[:looked_at], LOOK_Z)
-    return Confirmation(
+    found = Confirmation(
         after_tokens=after_tokens,
         next_tokens=next_tokens,
         pairs=len(differences),
-        change_ns=change_ns,
-        low_ns=low_ns,
-        high_ns=high_ns,
+        usual_low_ns=usual_ns[0],
+        usual_high_ns=usual_ns[1],
     )
+    if looked_at == 0:
+        return found
+    change_ns, low_ns, high_ns = pseudo_median(differences[:looked_at], LOOK_Z)
+    return replace(found, change_ns=change_ns, low_ns=low_ns, high_ns=high_ns)
 
 
 def differences_of(one: PassReadings, after_tokens: int, next_tokens: int) -> Floats:

@@ -30,8 +30,8 @@ from orchestrator.analysis.passes import (
     accepted_of,
     column_medians,
     factors_of,
+    making_points,
     medians_of,
-    of_the_model,
     pass_of,
 )
 
@@ -127,15 +127,15 @@ class Measured:
 def curve_of(passes: Iterable[PassReadings]) -> Curve:
     """The curve that ``passes`` of one job make together, those broken off too, whatever order they come in.
 
-    Passes in which blocks were timed in place are left aside: they are of another subject. The same
-    passes always give the same curve: nothing is drawn at random.
+    Passes of pairs, and of blocks, make no points and are left aside (`PassReadings.makes_points`). The same passes
+    always give the same curve: nothing is drawn at random.
     """
     return measured_of(passes).curve
 
 
 def measured_of(passes: Iterable[PassReadings]) -> Measured:
     """`curve_of` the ``passes``, with what each of them has at its points."""
-    ordered = sorted(of_the_model(passes), key=lambda one: one.key)
+    ordered = sorted(making_points(passes), key=lambda one: one.key)
     counts = _counts(ordered)
     medians = medians_of(ordered, counts)
     factors = factors_of(medians)
@@ -176,7 +176,7 @@ def _is_usable(point: Point) -> bool:
 def accepted_per_count(passes: Iterable[PassReadings]) -> dict[int, int]:
     """How many accepted readings of the whole model there are at each count that was visited at all."""
     found: dict[int, int] = defaultdict(int)
-    for one in of_the_model(passes):
+    for one in making_points(passes):
         for tokens, accepted in zip(one.tokens.tolist(), accepted_of(one).tolist(), strict=True):
             found[tokens] += accepted
     return dict(found)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.wire.conditions import Doubt
-from agent.wire.jobs import Subject
+from agent.wire.jobs import Order, Round, Subject
 from agent.wire.readings import Batch
 
 Floats = NDArray[np.float64]
@@ -26,7 +26,7 @@ class PassReadings:
 
     ``start_ns`` is the device's monotonic clock. ``accepted`` is false where the device rejected the reading.
     ``blocks_ns``, (readings, blocks), is there where the blocks were timed in place: such a pass says nothing of the
-    curve of the whole model.
+    curve of the whole model. ``order`` is that of the round that the pass belongs to.
     """
 
     fence: int
@@ -39,6 +39,7 @@ class PassReadings:
     accepted: Booleans
     blocks_ns: Integers | None = None
     doubts: tuple[Doubt, ...] = ()
+    order: Order = Order.SHUFFLED
 
     @property
     def subject(self) -> Subject:
@@ -50,14 +51,28 @@ class PassReadings:
         """What names the pass within its job, in the order in which passes were measured."""
         return self.fence, self.round, self.number
 
+    @property
+    def makes_points(self) -> bool:
+        """Whether its readings belong into points."""
+        return makes_points(self.subject, self.order)
 
-def of_the_model(passes: Iterable[PassReadings]) -> list[PassReadings]:
-    """Those of ``passes`` that timed the whole model: the others have marks between the blocks in every call."""
-    return [one for one in passes if one.subject is Subject.MODEL]
+
+def making_points(passes: Iterable[PassReadings]) -> list[PassReadings]:
+    """Those of ``passes`` whose readings belong into points."""
+    return [one for one in passes if one.makes_points]
 
 
-def pass_of(batch: Batch) -> PassReadings:
-    """The pass that ``batch`` carries, as columns."""
+def makes_points(subject: Subject, order: Order) -> bool:
+    """Whether readings of a round of that subject and order belong into points: the whole model over shuffled counts.
+
+    Pairs are timed again and again at chosen places, one right after the other, and blocks have marks between them in
+    every call: neither is what a point is the median of.
+    """
+    return subject is Subject.MODEL and order is Order.SHUFFLED
+
+
+def pass_of(batch: Batch, asked: Round) -> PassReadings:
+    """The pass that ``batch`` carries, as columns; ``asked`` is the round that it belongs to."""
     readings = batch.readings
     return PassReadings(
         fence=batch.fence,
@@ -70,6 +85,7 @@ def pass_of(batch: Batch) -> PassReadings:
         accepted=np.array([reading.rejected is None for reading in readings], np.bool_),
         blocks_ns=np.array([reading.blocks_ns for reading in readings], np.int64) if batch.blocks else None,
         doubts=batch.doubts,
+        order=asked.order,
     )
 
 

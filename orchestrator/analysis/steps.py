@@ -12,6 +12,7 @@ import numpy as np
 
 from orchestrator.analysis.agreement import as_passes_agree
 from orchestrator.analysis.breaks import Break
+from orchestrator.analysis.confirmation import Confirmation
 from orchestrator.analysis.curve import Curve, in_words
 from orchestrator.analysis.cutting import SHORTEST_PIECE
 from orchestrator.analysis.intervals import WIDTH_95
@@ -57,7 +58,8 @@ class Step:
     share of curves without any step on which nothing as clear is found (see `confidence_of`). ``doubted`` says that all
     points that it rests on are doubted; then the confidence is one half at most.
 
-    A step is a candidate until ``confirmed`` by paired timing.
+    A step is a candidate until ``confirmed`` by paired timing of the two counts, whose result is ``paired``, None where
+    they were not timed in pairs.
     """
 
     after_tokens: int
@@ -72,6 +74,7 @@ class Step:
     after_high_tokens: int | None = None
     confidence: float = 0.0
     doubted: bool = False
+    paired: Confirmation | None = None
 
     @property
     def direction(self) -> Direction:

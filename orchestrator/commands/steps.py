@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from orchestrator.analysis.analyse import Analysis
+    from orchestrator.analysis.confirmation import Confirmation
     from orchestrator.analysis.steps import Step
     from orchestrator.analysis.sweet_spots import SweetSpot
 
@@ -124,7 +125,13 @@ def _plain_step(step: Step) -> dict[str, Any]:
         "change_percent": step.change_percent,
         "interval": [step.interval_low_ns, step.interval_high_ns],
         "confirmed": step.confirmed,
+        "paired": None if step.paired is None else _plain_paired(step.paired),
     }
+
+
+def _plain_paired(paired: Confirmation) -> dict[str, Any]:
+    interval = None if paired.low_ns is None else [paired.low_ns, paired.high_ns]
+    return {"pairs": paired.pairs, "change_ns": paired.change_ns, "interval": interval}
 
 
 def _plain_spot(spot: SweetSpot) -> dict[str, Any]:

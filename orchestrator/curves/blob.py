@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.wire.conditions import Doubt
+from agent.wire.jobs import Order
 from agent.wire.readings import Batch, Rejection
 from orchestrator.analysis.passes import PassReadings
 
@@ -81,8 +82,8 @@ class StoredPass:
         names = {code: "" if rejection is None else rejection.value for code, rejection in _REJECTIONS.items()}
         return tuple(names[int(code)] for code in self.rejection)
 
-    def for_analysis(self, doubts: tuple[Doubt, ...]) -> PassReadings:
-        """The pass as the analysis takes it, with the ``doubts`` that the device noted."""
+    def for_analysis(self, doubts: tuple[Doubt, ...], order: Order) -> PassReadings:
+        """The pass as the analysis takes it, with the ``doubts`` that the device noted and its round's ``order``."""
         return PassReadings(
             fence=self.fence,
             round=self.round,
@@ -94,6 +95,7 @@ class StoredPass:
             accepted=self.accepted,
             blocks_ns=self.blocks_ns,
             doubts=doubts,
+            order=order,
         )
 
 

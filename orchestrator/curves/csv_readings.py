@@ -20,6 +20,7 @@ from typing import IO
 from agent.wire.codec import WireError
 from agent.wire.conditions import Conditions, Doubt, DoubtReason
 from agent.wire.fields import HOUR_NS, INT64_MAX, MOST_TOKENS
+from agent.wire.jobs import Order
 from agent.wire.readings import MOST_READINGS, Rejection
 from orchestrator.curves.file import MOST_PASSES
 from orchestrator.errors import BadFile
@@ -33,7 +34,7 @@ MOST_CELLS = 8_000_000
 """Passes times counts: the analysis makes tables of that size."""
 
 NEEDED = ("tokens", "latency_ns")
-OTHERS = ("rejected", "complete", "pass_doubts", "curve", "simulated", "blocks_ns")
+OTHERS = ("rejected", "complete", "pass_doubts", "order", "curve", "simulated", "blocks_ns")
 """Columns of texts that are read where they are there."""
 
 LOOKS = "It looks like: tokens,latency_ns on the first line, then a line a reading, such as 197,20315882."
@@ -86,6 +87,7 @@ class _Pass:
 
     complete: bool
     doubts: tuple[DoubtReason, ...]
+    order: Order
     tokens: list[int] = field(default_factory=list)
     start_ns: list[int] = field(default_factory=list)
     latency_ns: list[int] = field(default_factory=list)
@@ -206,7 +208,11 @@ class _Reader:
             key = (0, 0, self._visits[tokens])
         self._visits[tokens] += 1
         if key not in self._passes:
-            self._passes[key] = _Pass(self._cell(row, "complete").lower() != "false", self._doubts(row))
+            self._passes[key] = _Pass(
+                complete=self._cell(row, "complete").lower() != "false",
+                doubts=self._doubts(row),
+                order=self._order(row),
+            )
         if len(self._passes) > MOST_PASSES or len(self._passes) * len(self._visits) > MOST_CELLS:
             raise self._bad(
                 f"makes {len(self._passes):,} passes over {len(self._visits):,} counts, more than are read",
@@ -220,6 +226,15 @@ class _Reader:
         except ValueError as error:
             known = ", ".join(reason.value for reason in DoubtReason)
             raise self._bad(f"pass_doubts: {error}", f"The reasons are: {known}.") from None
+
+    def _order(self, row: Sequence[str]) -> Order:
+        found = self._cell(row, "order").lower()
+        try:
+            return Order(found) if found else Order.SHUFFLED
+        except ValueError:
+            known = " or ".join(order.value for order in Order)
+            wrong = f"order must be {known}, not {found[:40]!r}"
+            raise self._bad(wrong, "Leave the cell empty for shuffled.") from None
 
     def _rejected(self, row: Sequence[str]) -> str:
         found = self._cell(row, "rejected").lower()
@@ -297,4 +312,5 @@ def _view(key: tuple[int, int, int], one: _Pass) -> PassView:
         latency_ns=tuple(one.latency_ns),
         rejected=tuple(one.rejected),
         blocks_ns=tuple(one.blocks_ns) if any(one.blocks_ns) else (),
+        order=one.order,
     )

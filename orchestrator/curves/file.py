@@ -12,7 +12,7 @@ import numpy as np
 from agent.wire.codec import Message, WireError, encode, from_plain, parse, to_plain
 from agent.wire.enrolment import DeviceDescription, DeviceKind
 from agent.wire.fields import DeviceName, EpochMs, Identifier, Items, Line, ModelName, Range, Text
-from agent.wire.jobs import ModelFacts, Workload
+from agent.wire.jobs import ModelFacts, Round, Workload
 from agent.wire.readings import Batch
 from orchestrator.analysis.analyse import Analysis
 from orchestrator.analysis.passes import PassReadings
@@ -99,8 +99,8 @@ def key_of(one: PassView) -> tuple[int, int, int]:
     return one.round, one.fence, one.number
 
 
-def view_of(batch: Batch) -> PassView:
-    """The pass that ``batch`` carries."""
+def view_of(batch: Batch, asked: Round) -> PassView:
+    """The pass that ``batch`` carries; ``asked`` is the round that it belongs to."""
     return PassView(
         fence=batch.fence,
         round=batch.round,
@@ -115,6 +115,7 @@ def view_of(batch: Batch) -> PassView:
         latency_ns=tuple(reading.latency_ns for reading in batch.readings),
         rejected=tuple("" if reading.rejected is None else reading.rejected.value for reading in batch.readings),
         blocks_ns=tuple(reading.blocks_ns for reading in batch.readings) if batch.blocks else (),
+        order=asked.order,
     )
 
 
@@ -125,7 +126,7 @@ def stored_passes(passes: Sequence[PassView]) -> list[StoredPass]:
 
 def analysable(passes: Sequence[PassView]) -> list[PassReadings]:
     """``passes`` as the analysis takes them, with the doubts that the device noted."""
-    return [_stored(one).for_analysis(one.doubts) for one in passes]
+    return [_stored(one).for_analysis(one.doubts, one.order) for one in passes]
 
 
 def _stored(one: PassView) -> StoredPass:

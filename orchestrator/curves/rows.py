@@ -15,7 +15,10 @@ Columns = dict[str, list[object]]
 
 
 def reading_columns(passes: Sequence[PassView]) -> Columns:
-    """What differs from reading to reading, in the order measured. ``attempt`` is the fence of the attempt."""
+    """What differs from reading to reading, in the order measured. ``attempt`` is the fence of the attempt.
+
+    A reading whose ``subject`` is not model, or whose ``order`` is not shuffled, is in no point of the curve.
+    """
     columns: Columns = {
         "attempt": [one.fence for one in passes for _ in one.tokens],
         "round": [one.round for one in passes for _ in one.tokens],
@@ -28,6 +31,7 @@ def reading_columns(passes: Sequence[PassView]) -> Columns:
     columns["rejected"] = [why or None for one in passes for why in one.rejected]
     columns["pass_doubts"] = [reasons for one in passes for reasons in [_reasons(one)] for _ in one.tokens]
     columns["subject"] = [one.subject.value for one in passes for _ in one.tokens]
+    columns["order"] = [one.order.value for one in passes for _ in one.tokens]
     columns["blocks_ns"] = [" ".join(map(str, times)) or None for one in passes for times in _times(one)]
     return columns
 

@@ -192,6 +192,7 @@ def _passes(session: Session, row: Curve) -> tuple[PassView, ...]:
                 latency_ns=tuple(one.latency_ns.tolist()),
                 rejected=one.rejections(),
                 blocks_ns=() if one.blocks_ns is None else tuple(map(tuple, one.blocks_ns.tolist())),
+                order=kept.order,
             )
         )
     return tuple(views)

@@ -132,11 +132,18 @@ def notes_of(session: Session, curve: Curve) -> dict[tuple[int, int, int], PassN
     if curve.imported is not None:
         notes = from_plain(Imported, curve.imported).passes
     else:
-        notes = tuple(_notes(row) for row in session.scalars(sa.select(Pass).where(Pass.job_id == curve.job_id)))
+        asked = {
+            number: from_plain(RoundRequested, request)
+            for number, request in session.execute(
+                sa.select(Round.number, Round.request).where(Round.job_id == curve.job_id)
+            )
+        }
+        rows = session.scalars(sa.select(Pass).where(Pass.job_id == curve.job_id))
+        notes = tuple(_notes(row, asked[row.round]) for row in rows)
     return {(one.round, one.fence, one.number): one for one in notes}
 
 
-def _notes(row: Pass) -> PassNotes:
+def _notes(row: Pass, asked: RoundRequested) -> PassNotes:
     return PassNotes(
         fence=row.fence,
         round=row.round,
@@ -145,13 +152,15 @@ def _notes(row: Pass) -> PassNotes:
         before=from_plain(Conditions, row.conditions_before),
         after=from_plain(Conditions, row.conditions_after),
         doubts=tuple(from_plain(Doubt, doubt) for doubt in row.doubts),
+        order=asked.order,
     )
 
 
 def analysable(session: Session, curve: Curve, passes: Sequence[StoredPass]) -> list[PassReadings]:
     """``passes`` of ``curve`` as the analysis takes them, with the doubts that the device noted."""
     notes = notes_of(session, curve)
-    return [one.for_analysis(notes[one.round, one.fence, one.number].doubts) for one in passes]
+    noted = [(one, notes[one.round, one.fence, one.number]) for one in passes]
+    return [one.for_analysis(note.doubts, note.order) for one, note in noted]
 
 
 def seal(session: Session, curve: Curve, *, now_ms: int) -> None:

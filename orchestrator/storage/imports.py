@@ -11,7 +11,7 @@ from agent.wire.codec import Message, from_plain, to_plain
 from agent.wire.conditions import Conditions, Doubt
 from agent.wire.enrolment import DeviceDescription, DeviceKind
 from agent.wire.fields import DeviceName, EpochMs, Line, ModelName, Ordinal
-from agent.wire.jobs import ModelFacts, Workload
+from agent.wire.jobs import ModelFacts, Order, Workload
 from orchestrator.curves import blob
 from orchestrator.curves.file import CurveFile, key_of, stored_passes
 from orchestrator.storage.tables import Curve, Device, Job
@@ -36,7 +36,7 @@ class Provenance(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassNotes(Message):
-    """What was noted of a pass beside its readings."""
+    """What was noted of a pass beside its readings, and what its round asked."""
 
     fence: Ordinal
     round: Ordinal
@@ -45,6 +45,7 @@ class PassNotes(Message):
     before: Conditions
     after: Conditions
     doubts: tuple[Doubt, ...]
+    order: Order = Order.SHUFFLED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,4 +129,5 @@ def _notes(one: PassView) -> PassNotes:
         before=one.before,
         after=one.after,
         doubts=one.doubts,
+        order=one.order,
     )

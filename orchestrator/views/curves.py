@@ -24,10 +24,10 @@ from agent.wire.fields import (
     Text,
     Tokens,
 )
-from agent.wire.jobs import ModelFacts, Subject, Workload
+from agent.wire.jobs import ModelFacts, Order, Subject, Workload
 from agent.wire.readings import MOST_BLOCKS, MOST_READINGS, Rejection
 from orchestrator.analysis.analyse import Analysis
-from orchestrator.analysis.passes import Floats, Integers
+from orchestrator.analysis.passes import Floats, Integers, makes_points
 from orchestrator.analysis.steps import Step
 from orchestrator.analysis.sweet_spots import SweetSpot
 from orchestrator.jobs.states import JobState
@@ -139,6 +139,7 @@ class PassView(Message):
     """One pass as columns, in the order measured; ``rejected`` is empty for a reading that was accepted.
 
     Where the blocks were timed in place, ``blocks_ns`` has the times of each reading's; elsewhere it is empty.
+    ``order`` is that of its round: readings of pairs are in no point, as those of blocks.
     """
 
     fence: Ordinal
@@ -154,6 +155,7 @@ class PassView(Message):
     latency_ns: Annotated[tuple[LatencyNs, ...], Items(MOST_READINGS, 1)]
     rejected: Annotated[tuple[RejectionName, ...], Items(MOST_READINGS, 1)]
     blocks_ns: Annotated[tuple[BlockTimes, ...], Items(MOST_READINGS)] = ()
+    order: Order = Order.SHUFFLED
 
     def __post_init__(self) -> None:
         Message.__post_init__(self)
@@ -167,6 +169,11 @@ class PassView(Message):
     def subject(self) -> Subject:
         """What was timed."""
         return Subject.BLOCKS if self.blocks_ns else Subject.MODEL
+
+    @property
+    def makes_points(self) -> bool:
+        """Whether its readings belong into points."""
+        return makes_points(self.subject, self.order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from orchestrator.storage import curve_queries, imports
 from orchestrator.storage.curve_queries import Wanted
 from orchestrator.storage.tables import Curve, Device, Job, Pass, ReadingBatch, Sweep
 from tests.support.curve_files import a_curve_file
-from tests.support.store import COUNTS, FACTS, Store, a_batch, a_description
+from tests.support.store import COUNTS, FACTS, ROUND, Store, a_batch, a_description
 
 NOW_MS = 1_770_000_000_000
 DOUBT = Doubt(reason=DoubtReason.THROTTLED, evidence="the throttle flag was set")
@@ -37,7 +37,7 @@ BATCHES = (
 
 def a_file(*, device: str = "orin", kind: DeviceKind = DeviceKind.JETSON, model: str = "deit") -> CurveFile:
     return a_curve_file(
-        device=device, device_kind=kind, model=model, facts=FACTS, passes=tuple(view_of(batch) for batch in BATCHES)
+        device=device, device_kind=kind, model=model, facts=FACTS, passes=tuple(view_of(one, ROUND) for one in BATCHES)
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.wire.jobs import Order
 from orchestrator.analysis.confirmation import (
     LOOK_Z,
     LOOKS,
@@ -31,6 +32,7 @@ def a_pass(*readings: tuple[int, int], number: int = 0, rejected: tuple[int, ...
         start_ns=np.arange(len(readings), dtype=np.int64),
         latency_ns=np.array([latency for _, latency in readings], np.int64),
         accepted=np.array([place not in rejected for place in range(len(readings))], np.bool_),
+        order=Order.ALTERNATING,
     )
 
 

@@ -12,10 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.wire.conditions import Conditions, Doubt, DoubtReason
+from agent.wire.jobs import Order, Round
 from agent.wire.readings import Batch, Reading, Rejection
 from orchestrator.analysis.curve import Curve, accepted_per_count, curve_of, in_words, pass_of, usable
 from orchestrator.analysis.intervals import median_of_draws
 from tests.support.curves import DEIT_COUNTS, a_curve, readings_at, slope, some_passes
+
+A_ROUND = Round(number=1, tokens=(10, 11), sentinel=12, min_passes=1, max_passes=3, seed=0)
 
 
 def reasons(curve: Curve) -> set[DoubtReason]:
@@ -44,15 +47,28 @@ def a_batch(*latencies: int, rejected: Rejection | None = None) -> Batch:
 
 
 def test_a_batch_becomes_columns() -> None:
-    one = pass_of(a_batch(100, 200))
+    one = pass_of(a_batch(100, 200), A_ROUND)
     assert one.key == (3, 1, 2)
     assert one.tokens.tolist() == [10, 11]
     assert one.latency_ns.tolist() == [100, 200]
     assert one.accepted.all()
 
 
+def test_a_pass_knows_what_its_round_asked() -> None:
+    assert pass_of(a_batch(100, 200), A_ROUND).order is Order.SHUFFLED
+    assert pass_of(a_batch(100, 200), replace(A_ROUND, order=Order.ALTERNATING)).order is Order.ALTERNATING
+
+
+def test_pairs_are_in_no_point_and_no_doubt() -> None:
+    shuffled = some_passes(passes=7)
+    pairs = [
+        replace(one, round=1, latency_ns=2 * one.latency_ns, order=Order.ALTERNATING) for one in some_passes(passes=3)
+    ]
+    assert curve_of([*shuffled, *pairs]) == curve_of(shuffled)
+
+
 def test_a_rejected_reading_is_counted_and_makes_no_point() -> None:
-    curve = curve_of([pass_of(a_batch(100, rejected=Rejection.WAITED))])
+    curve = curve_of([pass_of(a_batch(100, rejected=Rejection.WAITED), A_ROUND)])
     assert curve.points == ()
     assert (curve.readings, curve.rejected) == (0, 1)
     assert DoubtReason.TOO_FEW in reasons(curve)

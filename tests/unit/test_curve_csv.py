@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.wire.conditions import DoubtReason
+from agent.wire.jobs import Order
 from orchestrator.curves.csv_readings import MAX_LINE_BYTES, CsvReadings, PassesTold, read_csv
 from orchestrator.errors import BadFile
 
@@ -72,6 +73,14 @@ def test_doubts_completeness_and_starts_are_read_where_they_are_there() -> None:
 
     assert [doubt.reason for doubt in one.doubts] == [DoubtReason.THROTTLED, DoubtReason.UNSTEADY]
     assert (one.complete, one.start_ns) == (False, (7, 9))
+
+
+def test_the_order_of_a_pass_is_read_where_it_is_told_and_else_the_usual() -> None:
+    pairs, usual = read("pass,order,tokens,latency_ns\n0,alternating,5,50\n1,,5,50\n").passes
+
+    assert (pairs.order, usual.order) == (Order.ALTERNATING, Order.SHUFFLED)
+    with pytest.raises(BadFile, match="order must be shuffled or alternating, not 'sideways'"):
+        read("pass,order,tokens,latency_ns\n0,sideways,5,50\n")
 
 
 def test_a_file_says_itself_that_it_is_simulated() -> None:

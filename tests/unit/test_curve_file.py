@@ -121,7 +121,7 @@ def test_the_readings_are_kept_as_they_are_where_they_were_measured() -> None:
     batches = [messages.a_batch(number=number, fence=fence) for number, fence in ((2, 1), (0, 2), (1, 1))]
     ordered = sorted(batches, key=lambda batch: (batch.round, batch.fence, batch.number))
 
-    kept = blob.pack(stored_passes([view_of(batch) for batch in batches]))
+    kept = blob.pack(stored_passes([view_of(batch, messages.ROUND) for batch in batches]))
 
     assert kept == blob.pack([StoredPass.of(batch) for batch in ordered])
 

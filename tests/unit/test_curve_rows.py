@@ -20,7 +20,7 @@ from tests.support.curve_files import a_curve_file
 
 COLUMNS = (
     "curve,device,kind,simulated,model,batch_size,image_size,data_type,runtime,processor,threads,job,doubts,"
-    "attempt,round,pass,complete,position,tokens,start_ns,latency_ns,rejected,pass_doubts,subject,blocks_ns"
+    "attempt,round,pass,complete,position,tokens,start_ns,latency_ns,rejected,pass_doubts,subject,order,blocks_ns"
 )
 
 
@@ -43,8 +43,8 @@ def test_a_row_says_all_that_the_reading_is_of() -> None:
     header, first, second, *_ = text.splitlines()
     about = "12,orin,jetson,false,deit_tiny_patch16_224,4,64,float32,eager,cpu,1,7,too-few"
     assert header == COLUMNS
-    assert first == f"{about},1,0,0,true,0,5,1000000000,5000000,,throttled,model,"
-    assert second == f"{about},1,0,0,true,1,2,2000000000,2000000,waited,throttled,model,"
+    assert first == f"{about},1,0,0,true,0,5,1000000000,5000000,,throttled,model,shuffled,"
+    assert second == f"{about},1,0,0,true,1,2,2000000000,2000000,waited,throttled,model,shuffled,"
 
 
 def test_a_curve_that_no_orchestrator_has_seen_has_no_number_and_no_job() -> None:
