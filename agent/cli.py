@@ -65,10 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("url", metavar="URL", help="address of the orchestrator, such as https://farm.example.org")
     command.add_argument("--code", required=True, help="the join code that `stepfarm enroll-code` printed")
     command.add_argument("--name", help="what to call this device (default: its host name)")
+    _take_ca(command, "; remembered for `run`")
     _take_profile(command, "enrol a simulated device of this profile; no hardware is timed")
     command.set_defaults(run=_enroll)
 
     command = commands.add_parser("run", help="measure until stopped")
+    _take_ca(command, "")
     _take_profile(command, "for a simulated device: another profile, for this run")
     command.add_argument(
         "--pace",
@@ -92,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=_unenroll)
     return parser
+
+
+def _take_ca(command: argparse.ArgumentParser, more: str) -> None:
+    command.add_argument("--ca", metavar="FILE", help=f"trust the authorities in this PEM file alone{more}")
 
 
 def _take_profile(command: argparse.ArgumentParser, text: str) -> None:
@@ -119,6 +125,7 @@ def _enroll(options: argparse.Namespace, settings: Settings) -> int:
             name=options.name or default_name(profile),
             description=_description(profile),
             profile=profile,
+            ca=options.ca or settings.ca,
         )
     print(f"Enrolled as {_who(identity)}, device {identity.device_id} of {identity.url}.")
     print(f"Start {'measuring' if profile is None else 'simulating'} with: stepfarm-agent run")
@@ -143,7 +150,7 @@ def _who(identity: Identity) -> str:
 
 def _run(options: argparse.Namespace, settings: Settings) -> int:
     identity = _as_simulated(_identity(settings, options), options)
-    client = OrchestratorClient(identity.url, identity.key)
+    client = OrchestratorClient(identity.url, identity.key, ca=options.ca or settings.ca or identity.ca)
     tools = Tools(
         client=client,
         spool=Spool(settings.agent_home / "spool", tell=_tell, most_bytes=settings.spool_mib * 2**20),

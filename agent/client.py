@@ -36,8 +36,8 @@ class OrchestratorClient:
     where it does not.
     """
 
-    def __init__(self, url: str, key: str | None) -> None:
-        self._connection = Connection(url, key, caller="agent")
+    def __init__(self, url: str, key: str | None, *, ca: str | None = None) -> None:
+        self._connection = Connection(url, key, caller="agent", ca=ca)
 
     def enrol(self, request: EnrolRequest) -> Enrolled:
         """Join the fleet with a join code."""

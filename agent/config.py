@@ -55,7 +55,10 @@ class Settings:
         default=None,
         metadata={"help": "The address at which devices reach the orchestrator. Default: the loopback address."},
     )
-
+    ca: str | None = field(
+        default=None,
+        metadata={"help": "A file of authorities to trust in place of the system's, for https. Default: the system's."},
+    )
     spool_mib: int = field(
         default=512,
         metadata={"help": "How many MiB may wait in the spool of a device before it measures no more."},

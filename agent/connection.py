@@ -10,6 +10,7 @@ from typing import TypeVar
 import urllib3
 
 from agent.errors import ConfigError, OrchestratorAway, Refused
+from agent.tls import checked_ca, complaint_about
 from agent.wire.codec import MAX_BODY_BYTES, WireError, decode, encode
 from agent.wire.problems import PROBLEM_CONTENT_TYPE, Problem
 from agent.wire.protocol import PROTOCOL_HEADER, PROTOCOL_VERSION, protocol_complaint
@@ -29,6 +30,7 @@ class Connection:
         url: where the orchestrator answers; plain http on loopback alone.
         key: what the caller signs in with, None for the few calls that need none.
         caller: "agent" or "client", for advice about versions.
+        ca: a file of authorities to trust, they alone; None for those of the system.
         max_bytes: the largest answer that is read.
     """
 
@@ -38,6 +40,7 @@ class Connection:
         key: str | None,
         *,
         caller: str,
+        ca: str | None = None,
         timeout_s: float = 30.0,
         max_bytes: int = MAX_BODY_BYTES,
     ) -> None:
@@ -47,7 +50,12 @@ class Connection:
         self._headers = {PROTOCOL_HEADER: str(PROTOCOL_VERSION), "Accept": "application/json"}
         if key is not None:
             self.sign_in_with(key)
-        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5.0, read=timeout_s), retries=False, maxsize=4)
+        self._pool = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=5.0, read=timeout_s),
+            retries=False,
+            maxsize=4,
+            ca_certs=None if ca is None else checked_ca(ca),
+        )
 
     def sign_in_with(self, key: str) -> None:
         """Sign every request in with ``key`` from now on. Not while another thread asks."""
@@ -94,6 +102,9 @@ class Connection:
                 decode_content=False,
             )
             content = _bounded_body(response, self._max_bytes)
+        except urllib3.exceptions.SSLError as error:
+            complaint, advice = complaint_about(error)
+            raise OrchestratorAway(f"{self.url} cannot be trusted: {complaint}.", advice) from None
         except urllib3.exceptions.HTTPError as error:
             raise OrchestratorAway(
                 f"The orchestrator at {self.url} does not answer ({_short(error)}).",
@@ -177,7 +188,6 @@ def _short(error: urllib3.exceptions.HTTPError) -> str:
         urllib3.exceptions.NewConnectionError: "connection refused",
         urllib3.exceptions.ConnectTimeoutError: "no connection in time",
         urllib3.exceptions.ReadTimeoutError: "no answer in time",
-        urllib3.exceptions.SSLError: "its certificate is not trusted",
         urllib3.exceptions.ProtocolError: "the connection broke",
         urllib3.exceptions.NameResolutionError: "no such host",
     }

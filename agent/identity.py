@@ -13,6 +13,7 @@ from agent.client import KEY_TAKEN, OrchestratorClient
 from agent.durable import sync_directory, write_durably
 from agent.errors import ConfigError, Refused, StateError
 from agent.measure.simulated.profiles import ProfileName
+from agent.tls import checked_ca
 from agent.wire.codec import Message, WireError, decode, encode
 from agent.wire.enrolment import DeviceDescription, Enrolled, EnrolRequest
 from agent.wire.fields import DeviceName, Identifier, Text
@@ -26,7 +27,8 @@ class Identity(Message):
     """The device's key and address book. ``device_id`` is None until the orchestrator has said yes.
 
     ``profile`` is what a simulated device simulates, None for a real one. ``next_key`` is the key that is to take the
-    place of ``key``, until the orchestrator is known to have it.
+    place of ``key``, until the orchestrator is known to have it. ``ca`` is the file of authorities that it is known by,
+    where they are not the system's.
     """
 
     url: Annotated[str, Text(500, 1)]
@@ -35,6 +37,7 @@ class Identity(Message):
     device_id: Identifier | None
     profile: ProfileName | None = None
     next_key: Annotated[str, Text(100, 1)] | None = None
+    ca: Annotated[str, Text(4_000, 1)] | None = None
 
     @property
     def with_next_key(self) -> Identity:
@@ -88,6 +91,7 @@ def enrol(
     name: str,
     description: DeviceDescription,
     profile: ProfileName | None = None,
+    ca: str | None = None,
 ) -> Identity:
     """The identity of this device, now known to the orchestrator at ``url``; a simulated one with a ``profile``.
 
@@ -96,12 +100,13 @@ def enrol(
 
     Raises:
         StateError: the device is enrolled elsewhere, or as another.
-        ConfigError: the address, the code or the name is none.
+        ConfigError: the address, the code, the name or the file of authorities is none.
         Refused: the join code is not good, or the name is taken; nothing has changed.
         OrchestratorAway: no answer; the same command may be given again.
     """
-    client = OrchestratorClient(url, None)
-    pending = _pending(home, url=url, name=name, profile=profile)
+    ca = None if ca is None else checked_ca(ca)
+    client = OrchestratorClient(url, None, ca=ca)
+    pending = replace(_pending(home, url=url, name=name, profile=profile), ca=ca)
     try:
         enrolled = _asked(home, client, pending, code, description)
     except Refused as refusal:

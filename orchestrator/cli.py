@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from agent.config import load_settings
+from agent.config import PREFIX, load_settings
 from agent.errors import StepfarmError
 from agent.wire.codec import WireError
 from orchestrator.commands.options import complaint_about
@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 1
     options = _parser().parse_args(arguments)
+    if options.ca is not None:
+        # For every client that this process makes, and the dashboard that it starts.
+        os.environ[f"{PREFIX}CA"] = options.ca
     try:
         return int(options.run(options, load_settings(os.environ)))
     except StepfarmError as error:
@@ -62,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Finds where one more pruned token makes a Vision Transformer faster, on real devices.",
     )
     parser.add_argument("--version", action="version", version=f"stepfarm {version('stepfarm')}")
+    parser.add_argument(
+        "--ca", metavar="FILE", help="trust the authorities in this PEM file alone, for an orchestrator under https"
+    )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for subject in (demo, measure, serve, enrolment, fleet, keys, sweeps, curves, steps, compare, schedule, database):
         subject.add(commands)

@@ -54,9 +54,11 @@ class Client:
         url: the orchestrator's address; by default the one that the settings name, else this machine's.
         key: what to sign in with; by default the one that the settings name, else, on this machine, the operator's
             in the state directory.
+        ca: a PEM file of authorities to trust, they alone; by default the one that the settings name, else the
+            system's.
     """
 
-    def __init__(self, url: str | None = None, key: str | None = None) -> None:
+    def __init__(self, url: str | None = None, key: str | None = None, *, ca: str | None = None) -> None:
         settings = load_settings(os.environ)
         url = url or settings.orchestrator_url
         if key is None:
@@ -68,7 +70,7 @@ class Client:
                 "Start the orchestrator here, or start it again if it runs (stepfarm up): it makes a key. For one "
                 "elsewhere set STEPFARM_URL and STEPFARM_KEY.",
             )
-        self._connection = Connection(url, key, caller="client", max_bytes=MAX_ANSWER_BYTES)
+        self._connection = Connection(url, key, caller="client", ca=ca or settings.ca, max_bytes=MAX_ANSWER_BYTES)
 
     def me(self) -> Principal:
         """Who the key belongs to."""
@@ -209,5 +211,6 @@ def _name(device: str) -> str:
 
 
 def _key_kept_here(settings: Settings, url: str) -> str | None:
-    # The operator's key of this machine is for this machine: it is never sent to another.
-    return read_operator_key(settings.orchestrator_home) if is_loopback(url) else None
+    # The operator's key of this machine is for its orchestrator, by whichever name: it is never sent to another.
+    own = is_loopback(url) or url.rstrip("/") == settings.public_url
+    return read_operator_key(settings.orchestrator_home) if own else None

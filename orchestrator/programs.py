@@ -35,7 +35,7 @@ def environment_of(settings: Settings, home: Path | None = None) -> dict[str, st
     return {
         **inherited,
         "STEPFARM_HOME": str(home or settings.home),
-        "STEPFARM_URL": f"http://127.0.0.1:{settings.port}",
+        "STEPFARM_URL": settings.orchestrator_url,
     }
 
 

@@ -52,10 +52,12 @@ class Caller:
 
 
 def address_of(request: Request) -> str:
-    """Where the request comes from: behind a proxy what that says, and no entry before its own, which anybody sets."""
+    """Where the request comes from: behind a proxy what that says last, for anybody sets the entries before it."""
     if request.app.state.behind_proxy:
         # Several headers of one name are one list (RFC 9110, section 5.3).
-        return ",".join(request.headers.getlist("X-Forwarded-For")).rpartition(",")[2].strip()
+        said = ",".join(request.headers.getlist("X-Forwarded-For")).rpartition(",")[2].strip()
+        if said:
+            return said
     return "" if request.client is None else request.client.host
 
 

@@ -13,6 +13,7 @@ from agent.config import Settings
 from orchestrator.analysis.analyse import analyse
 from orchestrator.api.application import create_application
 from orchestrator.errors import StartFailed
+from orchestrator.listening import Listening, on_loopback
 from orchestrator.logs import log_to
 from orchestrator.wiring import Orchestrator
 
@@ -22,21 +23,31 @@ PATIENCE_S = 10
 
 
 @contextlib.contextmanager
-def serving(settings: Settings, make: Callable[[], Orchestrator] | None = None) -> Iterator[FastAPI]:
-    """The application, answering at the settings' port of this machine from a thread of this process.
+def serving(
+    settings: Settings, make: Callable[[], Orchestrator] | None = None, *, listening: Listening | None = None
+) -> Iterator[FastAPI]:
+    """The application, answering from a thread of this process.
 
     Args:
+        listening: where; at the settings' port of this machine by default.
         make: what makes the orchestrator, where it is not to be the usual one.
 
     Raises:
         StartFailed: it did not come up.
     """
     log_to(settings.orchestrator_home)
-    app = create_application(make or (lambda: Orchestrator(settings, analyse)))
+    listening = listening or on_loopback(settings)
+    make = make or (lambda: Orchestrator(settings, analyse))
+    app = create_application(make, behind_proxy=listening.behind_proxy)
+    certificate = listening.certificate
     config = uvicorn.Config(
         app,
-        host="127.0.0.1",
-        port=settings.port,
+        host=listening.host,
+        port=listening.port,
+        ssl_certfile=None if certificate is None else certificate.chain,
+        ssl_keyfile=None if certificate is None else certificate.key,
+        # Who asks is the application's to find out: uvicorn would believe every program of this machine.
+        proxy_headers=False,
         log_level="error",
         ws="none",
         timeout_graceful_shutdown=PATIENCE_S,

@@ -17,7 +17,7 @@ MAX_ONGOING_REQUESTS = 256
 """Serve's own default is 5."""
 
 
-def deployment(settings: Settings) -> Any:
+def deployment(settings: Settings, *, behind_proxy: bool) -> Any:
     """One replica of the API: on SQLite one process writes, and one is enough for thousands of devices."""
 
     def application() -> FastAPI:
@@ -31,7 +31,7 @@ def deployment(settings: Settings) -> Any:
         except Exception:
             log.exception("the API cannot be loaded")
             raise
-        return create_application(lambda: Orchestrator(settings, analyse_on_ray))
+        return create_application(lambda: Orchestrator(settings, analyse_on_ray), behind_proxy=behind_proxy)
 
     hosted = serve.ingress(application)()
     # The API waits for the network and for SQL: it takes no whole core from the analysis.

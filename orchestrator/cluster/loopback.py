@@ -21,6 +21,8 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # Other users of this machine reach its loopback interface too.
     "RAY_AUTH_MODE": "token",
+    # Serve's uvicorn would take what any program of this machine says in X-Forwarded-For for the address of a client.
+    "FORWARDED_ALLOW_IPS": "192.0.2.0",  # an address that nobody has (RFC 5737)
     # The proxy notices a dead replica, and the controller a dead proxy, within seconds.
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",

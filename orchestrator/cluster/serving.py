@@ -22,6 +22,7 @@ from agent.signals import STOPPING
 from orchestrator.cluster import loopback
 from orchestrator.errors import StartFailed
 from orchestrator.leftovers import SCRATCH_PREFIX, note_folder
+from orchestrator.listening import Listening
 from orchestrator.logs import FILE_NAME as LOG
 
 APPLICATION = "stepfarm"
@@ -31,8 +32,8 @@ SHORT_PARENT = "/tmp"  # noqa: S108  # in it, mkdtemp makes a directory that is 
 
 
 @contextlib.contextmanager
-def serving(settings: Settings) -> Iterator[None]:
-    """The API at the settings' port of this machine, on a Ray of its own or on the cluster that RAY_ADDRESS names.
+def serving(settings: Settings, listening: Listening) -> Iterator[None]:
+    """The API where ``listening`` says, on a Ray of its own or on the cluster that RAY_ADDRESS names.
 
     Raises:
         StartFailed: Ray or the application did not come up.
@@ -41,7 +42,7 @@ def serving(settings: Settings) -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in STOPPING}
     with _scratch(settings) as scratch, _ray(scratch):
         _take_back_signals(handlers)
-        _serve(settings)
+        _serve(settings, listening)
         _take_back_signals(handlers)
         yield
 
@@ -127,15 +128,23 @@ def _keep_token(settings: Settings) -> None:
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)
 
 
-def _serve(settings: Settings) -> None:
+def _options(listening: Listening) -> dict[str, Any]:
+    options: dict[str, Any] = {"host": listening.host, "port": listening.port}
+    if listening.certificate is not None:
+        files = listening.certificate
+        options |= {"ssl_certfile": str(files.chain), "ssl_keyfile": str(files.key)}
+    return options
+
+
+def _serve(settings: Settings, listening: Listening) -> None:
     from ray import serve
 
     from orchestrator.cluster.deployment import deployment
 
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     try:
-        serve.start(http_options={"host": "127.0.0.1", "port": settings.port}, logging_config={"log_level": "ERROR"})
-        serve.run(deployment(settings), name=APPLICATION, route_prefix="/")
+        serve.start(http_options=_options(listening), logging_config={"log_level": "ERROR"})
+        serve.run(deployment(settings, behind_proxy=listening.behind_proxy), name=APPLICATION, route_prefix="/")
     except Exception as error:  # noqa: BLE001  # as above
         raise StartFailed(
             f"The API did not start under Ray Serve: {str(error).rstrip('.')}.",

@@ -14,6 +14,7 @@ import pytest
 
 from orchestrator.errors import StartFailed
 from orchestrator.running import _no_port, breaking_off, refuse_taken
+from tests.support.serving import free_port
 
 
 @pytest.fixture
@@ -41,13 +42,13 @@ def test_a_port_that_somebody_listens_on_is_called_taken_and_another_is_named() 
 
 
 def test_the_port_that_is_named_instead_is_one() -> None:
-    refusal = _no_port("port", 65_530, OSError(errno.EADDRINUSE, "in use"))
+    refusal = _no_port("port", 65_530, "127.0.0.1", OSError(errno.EADDRINUSE, "in use"))
 
     assert "STEPFARM_PORT=65520" in refusal.advice
 
 
 def test_a_port_for_root_alone_is_not_called_taken() -> None:
-    refusal = _no_port("port", 80, PermissionError(errno.EACCES, "Permission denied"))
+    refusal = _no_port("port", 80, "127.0.0.1", PermissionError(errno.EACCES, "Permission denied"))
 
     assert "taken" not in str(refusal)
     assert "Port 80 is not for every user" in refusal.message
@@ -55,9 +56,9 @@ def test_a_port_for_root_alone_is_not_called_taken() -> None:
 
 
 def test_any_other_trouble_with_a_port_is_told_as_the_system_tells_it() -> None:
-    refusal = _no_port("port", 8765, OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL)))
+    refusal = _no_port("port", 8765, "127.0.0.1", OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)))
 
-    assert "Cannot assign requested address" in refusal.message
+    assert "No buffer space available" in refusal.message
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -95,3 +96,9 @@ def test_what_was_to_stop_before_does_not_begin(heard: list[int]) -> None:
 
     with pytest.raises(KeyboardInterrupt), breaking_off(stop):
         pytest.fail("it began")
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "no-such-host.invalid"])
+def test_an_address_that_this_machine_does_not_have_is_told_as_one(host: str) -> None:
+    with pytest.raises(StartFailed, match="no address of this machine"):
+        refuse_taken("port", free_port(), host)
