@@ -66,7 +66,7 @@ def running(
         if left:
             print(f"Ended what an earlier run had left: {left} process{'es' if left > 1 else ''}.", flush=True)
         _refuse_ports(settings, listening, with_dashboard=with_dashboard)
-        key = prepare(settings, clock)
+        key = prepare(settings, clock, lambda line: print(line, flush=True))
         up = threading.Event()
         with leftovers.on_record(home, clock, up), contextlib.ExitStack() as parts:
             with breaking_off(stop):

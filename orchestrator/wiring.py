@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from urllib.parse import quote
 
@@ -36,8 +37,10 @@ def database_url(settings: Settings) -> str:
     return settings.database_url or f"sqlite:///{quote(str(settings.orchestrator_home / 'stepfarm.db'))}"
 
 
-def prepare(settings: Settings, clock: Clock) -> str:
+def prepare(settings: Settings, clock: Clock, tell: Callable[[str], None] = log.info) -> str:
     """Make what a first start needs, keep what is there: directory, tables and the operator's key; that key.
+
+    ``tell`` gets a line for people where a copy was made before the tables were changed.
 
     Raises:
         SchemaMismatch: the database is newer than this version of Stepfarm; nothing was changed.
@@ -55,7 +58,9 @@ def prepare(settings: Settings, clock: Clock) -> str:
     database = Database(database_url(settings))
     try:
         with writing(database, clock, wait_s=AT_ONCE_S):
-            schema.upgrade(database)
+            copy = schema.upgrade(database)
+            if copy is not None:
+                tell(f"The database as it was before this upgrade: {copy}. To go back: stepfarm db restore {copy}")
             return _operator_key(settings, database, clock)
     finally:
         database.close()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from agent.wire.codec import from_plain
 from agent.wire.jobs import Failure, Task, Workload
@@ -22,8 +22,11 @@ Condition = sa.ColumnElement[bool]
 
 def job_views(session: Session, which: Condition, *, now_ms: int) -> list[JobView]:
     """The jobs that meet ``which``, a condition on the table of jobs, by number."""
+    # Not the fence: that of a job in a database that was put back has been stepped over.
+    of_job = aliased(Attempt)
+    attempts = sa.select(sa.func.count()).where(of_job.job_id == Job.id).scalar_subquery()
     rows = session.execute(
-        sa.select(Job, Device, Attempt.failure, Curve.id)
+        sa.select(Job, Device, Attempt.failure, Curve.id, attempts)
         .join(Device, Device.id == Job.device_id)
         .outerjoin(Attempt, sa.and_(Attempt.job_id == Job.id, Attempt.fence == Job.fence))
         .outerjoin(Curve, Curve.job_id == Job.id)
@@ -32,8 +35,16 @@ def job_views(session: Session, which: Condition, *, now_ms: int) -> list[JobVie
     ).all()
     progress = _progress(session, which, now_ms)
     return [
-        _view(job, device, failure=failure, curve_id=curve_id, progress=progress.get(job.id), now_ms=now_ms)
-        for job, device, failure, curve_id in rows
+        _view(
+            job,
+            device,
+            attempts=number,
+            failure=failure,
+            curve_id=curve_id,
+            progress=progress.get(job.id),
+            now_ms=now_ms,
+        )
+        for job, device, failure, curve_id, number in rows
     ]
 
 
@@ -41,6 +52,7 @@ def _view(
     job: Job,
     device: Device,
     *,
+    attempts: int,
     failure: dict[str, Any] | None,
     curve_id: int | None,
     progress: Progress | None,
@@ -60,7 +72,7 @@ def _view(
         model=job.model,
         workload=from_plain(Workload, job.workload),
         state=state,
-        attempts=job.fence,
+        attempts=attempts,
         cancelling=leased and job.cancel_asked_ms is not None,
         progress=progress,
         failure=None if job.failure is None else from_plain(Failure, job.failure),

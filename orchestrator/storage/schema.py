@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 
 import migrations
 from orchestrator.errors import SchemaMismatch
+from orchestrator.storage.backups import back_up, file_of, free_name
 from orchestrator.storage.database import Database, translated
 
 
@@ -54,18 +55,25 @@ def newest_revision() -> str:
     return head
 
 
-def upgrade(database: Database) -> None:
-    """Make the tables, or bring them up to date.
+def upgrade(database: Database) -> Path | None:
+    """Make the tables, or bring them up to date; the copy that was made before, of an SQLite database that had tables.
 
     Raises:
         SchemaMismatch: the database is newer than this version of Stepfarm; it is left as it is.
         DatabaseAway: it does not answer, or does not let this user make tables.
+        BadFile: the copy cannot be written; the database is left as it is.
     """
     database.make_file()
     with database.read() as session:
-        _refuse_newer(session.connection())
+        current = _refuse_newer(session.connection())
+    copy = None
+    if database.is_sqlite and current not in (None, newest_revision()):
+        file = file_of(database)
+        copy = free_name(file.with_name(f"{file.name}.before-{newest_revision()}"))
+        back_up(database, copy)
     with migrating(database) as connection:
         alembic.command.upgrade(alembic_config(connection), "head")
+    return copy
 
 
 def check(database: Database) -> None:
@@ -87,11 +95,20 @@ def check(database: Database) -> None:
 
 def _refuse_newer(connection: sa.Connection) -> str | None:
     current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None:
+        refuse_unknown(current)
+    return current
+
+
+def refuse_unknown(revision: str) -> None:
+    """Refuse a revision that this version of Stepfarm does not know.
+
+    Raises:
+        SchemaMismatch: it is newer.
+    """
     script = ScriptDirectory.from_config(alembic_config())
-    known = {revision.revision for revision in script.walk_revisions()}
-    if current is not None and current not in known:
+    if revision not in {known.revision for known in script.walk_revisions()}:
         raise SchemaMismatch(
-            f"The database has schema {current}, which is newer than this version of Stepfarm ({newest_revision()}).",
+            f"The database has schema {revision}, which is newer than this version of Stepfarm ({newest_revision()}).",
             "Upgrade stepfarm on this machine, or point it at another database. Nothing was changed.",
         )
-    return current

@@ -101,7 +101,7 @@ def _befall(farm: Farm, rng: random.Random, kills: int, tell: Callable[[str], No
 
 def _misfortune(farm: Farm, rng: random.Random, name: str) -> Callable[[], None]:
     """What befalls the device of this name next, or all of the farm."""
-    wrong_ms = rng.choice((0, -3_600_000, -5 * 365 * DAY_MS, 30_000, DAY_MS))
+    wrong_ms = rng.choice((0, -3_600_000, -5 * 365 * DAY_MS, DAY_MS, 5 * 365 * DAY_MS))
     odds: list[tuple[int, Callable[[], None]]] = [
         (50, lambda: farm.kill(name)),
         (14, lambda: farm.kill_child(name)),
