@@ -14,6 +14,9 @@ from agent.errors import OrchestratorAway, Refused
 from agent.pace import jittered
 from agent.wire.jobs import Heartbeat, Lease
 
+MOST_TOLD = 1_000_000
+"""The largest number that a heartbeat takes."""
+
 
 class Stopped(Enum):
     """Why the work on a job must stop."""
@@ -31,6 +34,7 @@ class Heart:
 
     Args:
         asked_ns: the monotonic time at which the lease was asked for.
+        spooled: how many passes wait to be handed over.
         on_stop: called once, from the heart's thread, when the work must stop; `stopped` says why, and `refusal` holds
             what the orchestrator said where it will hear of this device no more.
     """
@@ -43,12 +47,14 @@ class Heart:
         asked_ns: int,
         clock: Clock,
         rng: random.Random,
+        spooled: Callable[[], int],
         on_stop: Callable[[], None],
     ) -> None:
         self._client = client
         self._lease = lease
         self._clock = clock
         self._rng = rng
+        self._spooled = spooled
         self._on_stop = on_stop
         self._trusted_until_ns = asked_ns + int(lease.lease_s * 1e9)
         self._end = threading.Event()
@@ -76,10 +82,13 @@ class Heart:
                 self._on_stop()
                 return
 
+    def _heartbeat(self) -> Heartbeat:
+        return Heartbeat(fence=self._lease.fence, spooled=min(self._spooled(), MOST_TOLD))
+
     def _one_beat(self) -> Stopped | None:
         sent_ns = self._clock.monotonic_ns()
         try:
-            answer = self._client.heartbeat(self._lease.job_id, Heartbeat(fence=self._lease.fence))
+            answer = self._client.heartbeat(self._lease.job_id, self._heartbeat())
         except Refused as refusal:
             if refusal.status not in FATAL:
                 return Stopped.LOST

@@ -88,6 +88,7 @@ class JobAtWork:
             asked_ns=self._asked_ns,
             clock=tools.clock,
             rng=tools.rng,
+            spooled=lambda: len(tools.spool.waiting()),
             on_stop=self.interrupt,
         )
         with self._child, heart:

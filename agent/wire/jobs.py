@@ -170,9 +170,10 @@ class LeaseAnswer(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat(Message):
-    """The device is alive and still wants its lease."""
+    """The device is alive and still wants its lease. ``spooled`` is how many passes it has not handed over."""
 
     fence: Fence
+    spooled: Ordinal = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from agent.clock import SystemClock
 from agent.wire.protocol import PROTOCOL_HEADER, PROTOCOL_VERSION
 from orchestrator.api import (
     curve_routes,
@@ -23,6 +24,7 @@ from orchestrator.api import (
     sweep_routes,
 )
 from orchestrator.api.attempts import Attempts
+from orchestrator.api.metrics import Requests, Timed
 from orchestrator.wiring import Orchestrator
 
 
@@ -49,6 +51,8 @@ def create_application(make_orchestrator: Callable[[], Orchestrator], *, behind_
     )
     app.state.attempts = Attempts()
     app.state.behind_proxy = behind_proxy
+    app.state.requests = Requests()
+    app.add_middleware(Timed, requests=app.state.requests, clock=SystemClock())
     app.add_middleware(ProtocolHeader)
     problems.install(app)
     for routes in (health_routes, device_routes, fleet_routes, key_routes, sweep_routes, curve_routes):

@@ -8,6 +8,8 @@ import types
 import typing
 from typing import Annotated, Any, Union, cast
 
+from fastapi.responses import PlainTextResponse
+
 from agent.wire.fields import Items, Range, Text
 from agent.wire.problems import PROBLEM_CONTENT_TYPE, Problem
 
@@ -23,6 +25,12 @@ def described(request: type | None, answer: type) -> dict[str, Any]:
         extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference(request)}}}
     # "4XX" where FastAPI looks: it would promise a refusal in a form of its own otherwise.
     return {"response_model": None, "responses": {"4XX": refused}, "openapi_extra": extra}
+
+
+def described_text() -> dict[str, Any]:
+    """The options of a route that answers plain text."""
+    refused = {"description": "Refused", "content": {PROBLEM_CONTENT_TYPE: {"schema": reference(Problem)}}}
+    return {"response_class": PlainTextResponse, "response_model": None, "responses": {"4XX": refused}}
 
 
 _components: dict[str, dict[str, Any]] = {}

@@ -78,6 +78,7 @@ class Dispatch:
         self._rng = rng
         self._job_ended = job_ended
         self._times = times or LeaseTimes()
+        self._spooled: dict[int, int] = {}
 
     def lease(self, device_id: int, request: LeaseRequest) -> LeaseAnswer:
         """A job for the device, or when to ask again.
@@ -99,6 +100,8 @@ class Dispatch:
                     lease_ms=self._times.lease_ms,
                     rng=self._rng,
                 )
+        # A device hands over all that waits before it asks.
+        self._spooled[device_id] = 0
         if not newest:
             # Outside of the transaction, which keeps what was noted of it.
             raise AgentDoubled(
@@ -134,7 +137,12 @@ class Dispatch:
                 now_ms=now_ms,
                 lease_ms=self._times.lease_ms,
             )
+        self._spooled[device_id] = heartbeat.spooled
         return HeartbeatAnswer(lease_s=self._times.lease_s, cancel=cancel)
+
+    def spooled(self) -> dict[int, int]:
+        """How many passes each device has not handed over, as it told last and since this process began; by number."""
+        return dict(self._spooled)
 
     def take_in(self, device_id: int, job_id: int, batch: Batch) -> int:
         """Keep the readings of a pass; how many they are."""

@@ -44,6 +44,7 @@ FOR_VIEWERS = (401, 403, 200, 200)
 ROUTES = {
     "GET /healthz": Route(None, (200, 200, 200, 200)),
     "GET /readyz": Route(None, (200, 200, 200, 200)),
+    "GET /metrics": Route(None, FOR_VIEWERS),
     "POST /v1/enrol": Route(to_plain(a_request("WRONG-CODE")), (403, 403, 403, 403)),
     "POST /v1/device": Route(to_plain(a_description()), (401, 200, 403, 403)),
     "POST /v1/leases": Route({"claim": "0" * 16, "run": "0" * 16}, (401, 200, 403, 403)),

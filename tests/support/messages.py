@@ -135,7 +135,7 @@ MESSAGES: dict[str, Message] = {
     "lease-request": LeaseRequest(claim=CLAIM, run=RUN),
     "lease-answer": LeaseAnswer(lease=LEASE, retry_after_s=0.0),
     "lease-answer-none": LeaseAnswer(lease=None, retry_after_s=2.5, rotate_key=True),
-    "heartbeat": Heartbeat(fence=3),
+    "heartbeat": Heartbeat(fence=3, spooled=2),
     "heartbeat-answer": HeartbeatAnswer(lease_s=90.0, cancel=True),
     "round-request": RoundRequest(fence=3, facts=FACTS, completed=0),
     "round-answer": RoundAnswer(round=ROUND, passes_done=2),

@@ -36,7 +36,7 @@ def a_heart(
     answer: Callable[[int], HeartbeatAnswer], clock: VirtualClock, on_stop: Callable[[], None] = lambda: None
 ) -> Heart:
     client = ScriptedClient(answer)
-    return Heart(client, LEASE, asked_ns=0, clock=clock, rng=random.Random(0), on_stop=on_stop)
+    return Heart(client, LEASE, asked_ns=0, clock=clock, rng=random.Random(0), spooled=lambda: 4, on_stop=on_stop)
 
 
 def beaten(answer: Callable[[int], HeartbeatAnswer], clock: VirtualClock) -> tuple[Heart, int]:
@@ -104,7 +104,7 @@ def test_heartbeats_name_the_job_and_the_fence_and_come_at_the_orchestrators_pac
     assert min(gaps_s) >= 12.0
     assert max(gaps_s) <= 18.0
     assert isinstance(heart._client, ScriptedClient)
-    assert set(heart._client.beats) == {(7, Heartbeat(fence=3))}
+    assert set(heart._client.beats) == {(7, Heartbeat(fence=3, spooled=4))}
 
 
 def test_a_cancel_in_the_answer_stops_the_work_and_the_heart_once() -> None:

@@ -15,8 +15,8 @@ from enum import Enum
 
 CHUNK = 65_536
 LONGEST_DELAY_S = 0.3
-LARGEST_CUT = 30_000
-"""Somewhere within so many bytes a connection is cut: within a head, a body, or some requests later."""
+LATEST_CUT = {True: 8_000, False: 1_500}
+"""Somewhere within so many bytes, of requests or of answers, a connection is cut: in a head, in a body, or later."""
 
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER of no time: closing sends RST."""
@@ -33,7 +33,9 @@ class Fault(Enum):
     SWALLOW = "answers swallowed"
 
 
-ODDS = {Fault.NONE: 5, Fault.DELAY: 3, Fault.CUT_REQUEST: 2, Fault.CUT_ANSWER: 2, Fault.RESET: 1, Fault.SWALLOW: 3}
+ABOUT_REQUESTS = frozenset({Fault.CUT_REQUEST, Fault.RESET})
+ABOUT_ANSWERS = frozenset({Fault.CUT_ANSWER, Fault.SWALLOW})
+ODDS = {Fault.NONE: 4, Fault.DELAY: 3, Fault.CUT_REQUEST: 2, Fault.CUT_ANSWER: 2, Fault.RESET: 1, Fault.SWALLOW: 3}
 
 
 @dataclass
@@ -64,7 +66,7 @@ class Proxy:
 
     def _fate(self) -> Fate:
         fault = self._rng.choices(list(ODDS), list(ODDS.values()))[0] if self.faulty.is_set() else Fault.NONE
-        return Fate(fault, self._rng.randrange(LARGEST_CUT))
+        return Fate(fault, self._rng.randrange(LATEST_CUT[fault in ABOUT_REQUESTS]))
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         fate = self._fate()
@@ -108,9 +110,7 @@ class Proxy:
 
     @staticmethod
     def _ends_here(fate: Fate, is_reached: bool, *, towards_the_api: bool) -> bool:
-        about_requests = fate.fault in (Fault.CUT_REQUEST, Fault.RESET)
-        about_answers = fate.fault in (Fault.CUT_ANSWER, Fault.SWALLOW)
-        return is_reached and (about_requests if towards_the_api else about_answers)
+        return is_reached and fate.fault in (ABOUT_REQUESTS if towards_the_api else ABOUT_ANSWERS)
 
 
 @contextlib.contextmanager
