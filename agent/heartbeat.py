@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from enum import Enum
 from types import TracebackType
 
@@ -35,6 +37,7 @@ class Heart:
     Args:
         asked_ns: the monotonic time at which the lease was asked for.
         spooled: how many passes wait to be handed over.
+        between: the context in which to send: where something is timed, between two timed calls.
         on_stop: called once, from the heart's thread, when the work must stop; `stopped` says why, and `refusal` holds
             what the orchestrator said where it will hear of this device no more.
     """
@@ -49,6 +52,7 @@ class Heart:
         rng: random.Random,
         spooled: Callable[[], int],
         on_stop: Callable[[], None],
+        between: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self._client = client
         self._lease = lease
@@ -56,6 +60,7 @@ class Heart:
         self._rng = rng
         self._spooled = spooled
         self._on_stop = on_stop
+        self._between = between
         self._trusted_until_ns = asked_ns + int(lease.lease_s * 1e9)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="stepfarm-heart", daemon=True)
@@ -86,6 +91,10 @@ class Heart:
         return Heartbeat(fence=self._lease.fence, spooled=min(self._spooled(), MOST_TOLD))
 
     def _one_beat(self) -> Stopped | None:
+        with self._between():
+            return self._beat_now()
+
+    def _beat_now(self) -> Stopped | None:
         sent_ns = self._clock.monotonic_ns()
         try:
             answer = self._client.heartbeat(self._lease.job_id, self._heartbeat())

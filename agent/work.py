@@ -90,6 +90,7 @@ class JobAtWork:
             rng=tools.rng,
             spooled=lambda: len(tools.spool.waiting()),
             on_stop=self.interrupt,
+            between=self._child.between_readings,
         )
         with self._child, heart:
             self._work(heart)

@@ -19,6 +19,7 @@ from agent.clock import SystemClock
 from agent.device.commands import UntilItFails, run_command
 from agent.device.conditions import read_conditions
 from agent.errors import MeasurementFailed
+from agent.measure.baton import Baton
 from agent.measure.child_protocol import Answer, Begin, Measure, PassMeasured, Ready, Request
 from agent.measure.gauge import ThreadGauge
 from agent.measure.quality import doubts_of_pass
@@ -131,6 +132,7 @@ class Served:
             clock=self._device.clock,
             gauge=self._device.gauge,
             threads=subject.facts.threads if on_cpu else None,
+            baton=Baton(*request.baton) if request.baton else None,
         )
         return Ready(facts=subject.facts)
 

@@ -44,7 +44,14 @@ class ChildProcess:
     """
 
     def __init__(
-        self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], longest_line: int, clock: Clock
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        longest_line: int,
+        clock: Clock,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         self._clock = clock
         self._longest_line = longest_line
@@ -59,6 +66,7 @@ class ChildProcess:
             stderr=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
+            pass_fds=pass_fds,
         )
         assert self._process.stdin and self._process.stdout and self._process.stderr  # noqa: PT018
         self._stdin, self._stdout, self._stderr = self._process.stdin, self._process.stdout, self._process.stderr

@@ -7,17 +7,24 @@ from typing import Annotated
 
 from agent.wire.codec import Message, WireError
 from agent.wire.conditions import Conditions, Doubt
-from agent.wire.fields import EpochMs, Items, ModelName, Ordinal
+from agent.wire.fields import EpochMs, Items, ModelName, Ordinal, Range
 from agent.wire.jobs import Failure, ModelFacts, Round, Workload
 from agent.wire.readings import MOST_READINGS, Reading
+
+Descriptor = Annotated[int, Range(0, 2**31 - 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begin(Message):
-    """Load this model for this workload. Answered by `Ready`."""
+    """Load this model for this workload. Answered by `Ready`.
+
+    ``baton`` are the descriptors of `agent.measure.baton`, to read and to write: while the parent has its byte, nothing
+    is timed.
+    """
 
     model: ModelName
     workload: Workload
+    baton: Annotated[tuple[Descriptor, ...], Items(2)] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

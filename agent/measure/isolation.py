@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import final
@@ -13,6 +14,7 @@ from typing import final
 import agent
 from agent.clock import Clock
 from agent.errors import MeasurementFailed
+from agent.measure.baton import ParentsBaton
 from agent.measure.child_process import ChildDied, ChildProcess, DeadlinePassed, WaitCancelled
 from agent.measure.child_protocol import Answer, Begin, Measure, PassMeasured, Request
 from agent.measure.deaths import failure_of_death
@@ -43,6 +45,7 @@ class MeasuringChild:
         self._process: ChildProcess | None = None
         self._facts: ModelFacts | None = None
         self._cancelled = threading.Event()
+        self._baton: ParentsBaton | None = None
 
     def __enter__(self) -> MeasuringChild:
         return self
@@ -51,6 +54,22 @@ class MeasuringChild:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        baton, self._baton = self._baton, None
+        if baton is not None:
+            baton.close()
+
+    @contextlib.contextmanager
+    def between_readings(self) -> Iterator[None]:
+        """Do what would disturb a timed call: it waits for the end of the present one, and the next one for its end.
+
+        For one other thread at a time, as long as the context of this child lasts.
+        """
+        baton = self._baton
+        if baton is None:
+            yield
+            return
+        with baton.held():
+            yield
 
     @property
     def facts(self) -> ModelFacts:
@@ -76,7 +95,8 @@ class MeasuringChild:
             MeasurementStopped: it was cancelled meanwhile.
         """
         try:
-            request = Request(begin=Begin(model=model, workload=workload))
+            baton = self._baton = self._baton or ParentsBaton()
+            request = Request(begin=Begin(model=model, workload=workload, baton=(baton.read, baton.write)))
         except WireError as error:
             raise MeasurementFailed(
                 FailureReason.MODEL_UNKNOWN,
@@ -99,6 +119,7 @@ class MeasuringChild:
                 env=os.environ | {"HF_HUB_OFFLINE": "1"},  # a measurement never downloads
                 longest_line=MAX_BODY_BYTES,
                 clock=self._clock,
+                pass_fds=(self._baton.read, self._baton.write) if self._baton is not None else (),
             )
         except OSError as error:
             raise MeasurementFailed(
@@ -132,6 +153,8 @@ class MeasuringChild:
         process, self._process, self._facts = self._process, None, None
         if process is not None:
             process.close()
+            if self._baton is not None:
+                self._baton.child_is_gone()
 
     def _ask(self, request: Request, deadline_s: float, what: str) -> Answer:
         """The child's answer; on any other outcome the child is ended and the outcome raised."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from agent.clock import Clock
 from agent.errors import MeasurementFailed
+from agent.measure.baton import Baton
 from agent.measure.gauge import Gauge
 from agent.measure.order import visits_of_pass
 from agent.measure.quality import rejection
@@ -38,12 +39,16 @@ class _Visited(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampler:
-    """Times one subject. ``threads`` is what `agent.measure.quality.rejection` wants to know of the work."""
+    """Times one subject. ``threads`` is what `agent.measure.quality.rejection` wants to know of the work.
+
+    With a ``baton`` nothing is timed while the parent has it.
+    """
 
     subject: MeasuredSubject
     clock: Clock
     gauge: Gauge
     threads: int | None
+    baton: Baton | None = None
 
     def measure_pass(self, round_: Round, number: int, stop: Callable[[], bool] = lambda: False) -> SampledPass:
         """Visit every token count of the round once, with sentinels; between visits end early if ``stop()``.
@@ -86,6 +91,26 @@ class Sampler:
         return readings
 
     def _reading(self, visited: _Visited, tokens: int, position: int) -> Reading:
+        with self._undisturbed(visited.call):
+            return self._timed(visited, tokens, position)
+
+    @contextlib.contextmanager
+    def _undisturbed(self, call: Callable[[], None]) -> Iterator[None]:
+        """Hold the baton. Where it had to be waited for, the caches are cold: ``call`` warms them up."""
+        if self.baton is None:
+            yield
+            return
+        taken = self.baton.take_at_once()
+        if not taken:
+            taken = self.baton.take()
+            call()
+        try:
+            yield
+        finally:
+            if taken:
+                self.baton.give()
+
+    def _timed(self, visited: _Visited, tokens: int, position: int) -> Reading:
         call = visited.call
         before = self.gauge.read()
         start_ns = self.clock.monotonic_ns()

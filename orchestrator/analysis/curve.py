@@ -15,10 +15,11 @@ from orchestrator.analysis.doubting import (
     STATISTICAL,
     PointDoubt,
     Tallies,
+    doubts_of_bursts,
     doubts_of_curve,
     doubts_of_points,
+    doubts_of_speed,
     in_words,
-    reasons_of_pass,
     rest_on_doubted,
 )
 from orchestrator.analysis.intervals import spread_of
@@ -60,7 +61,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassFactor:
-    """What one pass was divided by, how many of its readings were accepted and rejected, and why it is doubted."""
+    """What one pass was divided by, how many of its readings were accepted and rejected, and why it is doubted.
+
+    ``found`` is what other passes say against it; ``doubts`` are the reasons of those and of what its device said.
+    """
 
     fence: int
     round: int
@@ -69,6 +73,7 @@ class PassFactor:
     readings: int
     rejected: int
     doubts: tuple[DoubtReason, ...] = ()
+    found: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,13 +146,16 @@ def measured_of(passes: Iterable[PassReadings]) -> Measured:
     factors = factors_of(medians)
     per_pass_ns = medians / factors[:, None]
     tallies = _tallies(ordered, counts, per_pass_ns)
-    pass_factors = tuple(_pass_factor(one, float(factor)) for one, factor in zip(ordered, factors, strict=True))
-    reasons = [factor.doubts for factor in pass_factors]
+    latency_ns = column_medians(per_pass_ns)
+    whole = [(*one.doubts, *doubts_of_speed(factor)) for one, factor in zip(ordered, factors.tolist(), strict=True)]
+    reasons = [tuple(dict.fromkeys(doubt.reason for doubt in doubts)) for doubts in whole]
     point_doubts = doubts_of_points(reasons, tallies)
     curve = Curve(
         points=_points(tallies, per_pass_ns, rest_on_doubted(reasons, tallies.visited)),
-        factors=pass_factors,
-        doubts=doubts_of_curve(ordered, factors.tolist(), tallies, point_doubts, accepted_per_count(ordered)),
+        factors=tuple(
+            _pass_factor(one, factor, counts, latency_ns) for one, factor in zip(ordered, factors.tolist(), strict=True)
+        ),
+        doubts=doubts_of_curve(ordered, whole, tallies, point_doubts, accepted_per_count(ordered)),
         point_doubts=point_doubts,
     )
     return Measured(curve=curve, per_pass_ns=per_pass_ns)
@@ -220,14 +228,16 @@ def _tally(tokens: Integers, counts: Integers) -> Integers:
     return tally
 
 
-def _pass_factor(one: PassReadings, factor: float) -> PassFactor:
+def _pass_factor(one: PassReadings, factor: float, counts: Integers, latency_ns: Floats) -> PassFactor:
     readings = int(accepted_of(one).sum())
+    found = (*doubts_of_speed(factor), *doubts_of_bursts(one, factor, counts, latency_ns))
     return PassFactor(
         fence=one.fence,
         round=one.round,
         number=one.number,
-        factor=factor,
+        factor=float(factor),
         readings=readings,
         rejected=len(one.tokens) - readings,
-        doubts=reasons_of_pass(one, factor),
+        doubts=tuple(dict.fromkeys(doubt.reason for doubt in (*one.doubts, *found))),
+        found=found,
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.wire.conditions import Doubt, DoubtReason
-from orchestrator.analysis.passes import Booleans, Integers, PassReadings
+from orchestrator.analysis.passes import Booleans, Floats, Integers, PassReadings, accepted_of
 
 ENOUGH_READINGS = 5
 """Accepted readings that a point needs to stand without a doubt."""
@@ -23,6 +23,13 @@ MOST_REJECTED = 0.4
 
 STEADY_WITHIN = 0.05
 """How far from 1 the factor of a pass may lie before it counts as unsteady."""
+
+DISTURBED = 0.10
+"""How much longer than in other passes a disturbed reading takes. Single ones are what medians are for."""
+
+BURST = 8
+BURST_DISTURBED = 5
+"""So many disturbed readings among so many in a row are a burst: something else had the device for that long."""
 
 MOST_DOUBTED_VISITS = 1 / 3
 """The share of visits (a pass at a count) beyond which passes that were doubted for a reason doubt the curve for it.
@@ -63,17 +70,46 @@ class Tallies:
     visited: Booleans
 
 
-def reasons_of_pass(one: PassReadings, factor: float) -> tuple[DoubtReason, ...]:
-    """Why a pass with this ``factor`` is doubted: what the device said of it, and *unsteady* at a speed of its own."""
-    reasons = [doubt.reason for doubt in one.doubts]
-    if is_off(factor):
-        reasons.append(DoubtReason.UNSTEADY)
-    return tuple(dict.fromkeys(reasons))
+def doubts_of_speed(factor: float) -> tuple[Doubt, ...]:
+    """*Unsteady*, where a pass with this ``factor`` ran more than `STEADY_WITHIN` off the usual speed."""
+    if abs(factor - 1) <= STEADY_WITHIN:
+        return ()
+    direction = "slower" if factor > 1 else "faster"
+    off = f"{100 * abs(factor - 1):.1f} % {direction} than usual at all its counts"
+    evidence = f"it was {off}; up to {100 * STEADY_WITHIN:.0f} % is usual"
+    return (Doubt(reason=DoubtReason.UNSTEADY, evidence=evidence),)
 
 
-def is_off(factor: float) -> bool:
-    """Whether a pass with this factor ran at a speed of its own."""
-    return abs(factor - 1) > STEADY_WITHIN
+def doubts_of_bursts(one: PassReadings, factor: float, counts: Integers, latency_ns: Floats) -> tuple[Doubt, ...]:
+    """*Unsteady*, where something else had the device for a part of the pass.
+
+    That marks the pass and no point: in shuffled order a burst meets each count in one pass or two, which the median
+    over passes leaves out.
+
+    Args:
+        one: the pass.
+        factor: how much slower than usual it was.
+        counts: the counts of the curve, ascending.
+        latency_ns: the latency of the curve at each.
+    """
+    evidence = _burst(one, factor, counts, latency_ns)
+    return () if evidence is None else (Doubt(reason=DoubtReason.UNSTEADY, evidence=evidence),)
+
+
+def _burst(one: PassReadings, factor: float, counts: Integers, latency_ns: Floats) -> str | None:
+    kept = accepted_of(one)
+    if not len(counts) or kept.sum() < BURST:
+        return None
+    in_order = np.argsort(one.start_ns[kept], kind="stable")
+    expected_ns = factor * latency_ns[np.searchsorted(counts, one.tokens[kept])]
+    disturbed = (one.latency_ns[kept] > (1 + DISTURBED) * expected_ns)[in_order]
+    in_a_row = np.convolve(disturbed, np.ones(BURST, np.int64), "valid")
+    if in_a_row.max() < BURST_DISTURBED:
+        return None
+    return (
+        f"{in_a_row.max()} of {BURST} readings in a row, from number {int(in_a_row.argmax()) + 1} on, took over "
+        f"{100 * DISTURBED:.0f} % longer than in other passes, as did {disturbed.sum()} of all {len(disturbed)}"
+    )
 
 
 def rest_on_doubted(reasons: Sequence[Sequence[DoubtReason]], visited: Booleans) -> Booleans:
@@ -130,12 +166,12 @@ def _few_there(tallies: Tallies) -> _Found:
 
 def doubts_of_curve(
     passes: Sequence[PassReadings],
-    factors: Sequence[float],
+    pass_doubts: Sequence[Sequence[Doubt]],
     tallies: Tallies,
     point_doubts: Sequence[PointDoubt],
     accepted: Mapping[int, int],
 ) -> tuple[Doubt, ...]:
-    """Every reason to distrust the curve that ``passes`` with these ``factors`` make.
+    """Every reason to distrust the curve that ``passes``, each with all its doubts, make.
 
     - *contended*: more than `MOST_REJECTED` of all readings were rejected;
     - *too-few*: nothing was accepted, or more than `MOST_DOUBTED_POINTS` of the counts visited have fewer than
@@ -146,7 +182,7 @@ def doubts_of_curve(
     return (
         *_contended(tallies, passes),
         *_too_few(accepted, tallies),
-        *_by_passes(passes, factors, tallies, point_doubts),
+        *_by_passes(pass_doubts, tallies, point_doubts),
     )
 
 
@@ -176,31 +212,19 @@ def _too_few(accepted: Mapping[int, int], tallies: Tallies) -> Iterable[Doubt]:
 
 
 def _by_passes(
-    passes: Sequence[PassReadings], factors: Sequence[float], tallies: Tallies, point_doubts: Sequence[PointDoubt]
+    pass_doubts: Sequence[Sequence[Doubt]], tallies: Tallies, point_doubts: Sequence[PointDoubt]
 ) -> Iterable[Doubt]:
-    reasons = [reasons_of_pass(one, factor) for one, factor in zip(passes, factors, strict=True)]
     visits = tallies.visited.sum(axis=1)
-    for reason in dict.fromkeys(reason for of_pass in reasons for reason in of_pass):
-        doubted = np.array([reason in of_pass for of_pass in reasons], np.bool_)
+    for reason in dict.fromkeys(doubt.reason for of_pass in pass_doubts for doubt in of_pass):
+        evidence = [next((one.evidence for one in of_pass if one.reason is reason), None) for of_pass in pass_doubts]
+        doubted = np.array([said is not None for said in evidence], np.bool_)
         points = {tokens for one in point_doubts if one.reason is reason for tokens in one.tokens}
         many_visits = visits[doubted].sum() > MOST_DOUBTED_VISITS * visits.sum()
         many_points = len(points) > MOST_DOUBTED_POINTS * len(tallies.counts)
         if many_points or (many_visits and reason not in STATISTICAL):
-            told = f"in {doubted.sum()} of {len(passes)} passes: {_worst(reason, passes, factors)}"
+            first = next(said for said in evidence if said is not None)
+            told = f"in {doubted.sum()} of {len(evidence)} passes: {first}"
             yield Doubt(reason=reason, evidence=told[:4_000])
-
-
-def _worst(reason: DoubtReason, passes: Sequence[PassReadings], factors: Sequence[float]) -> str:
-    """The first that the device said of this reason, else the pass that is furthest off."""
-    said = next((doubt.evidence for one in passes for doubt in one.doubts if doubt.reason is reason), None)
-    if said is not None:
-        return said
-    worst, factor = max(zip(passes, factors, strict=True), key=lambda pair: abs(pair[1] - 1))
-    direction = "slower" if factor > 1 else "faster"
-    return (
-        f"pass {worst.number} of round {worst.round} was {100 * abs(factor - 1):.1f} % {direction} than usual at all "
-        f"its counts; up to {100 * STEADY_WITHIN:.0f} % is usual"
-    )
 
 
 def in_words(counts: Sequence[int], most: int = 12) -> str:

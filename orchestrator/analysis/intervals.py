@@ -55,16 +55,21 @@ def spread_of(values: Floats, latency_ns: Floats) -> Spread:
 
     Whole passes are what repeats, because the readings of one pass share its conditions: the standard error within a
     pass is far too small. The error of a point is its own bootstrap error, pooled with the scatter of the points
-    around it, relative to latency. The interval covers both the bootstrap's and the one that the error makes.
+    around it, relative to latency. The ends of the interval lie half way between the bootstrap's, which is too narrow
+    with few passes, and those that the error makes, which know too little of a count that is noisier than the others.
     """
     visits = np.isfinite(values).sum(axis=0)
     drawn_low, drawn_high, drawn_variance = _bootstrap(values, visits)
     error = _pooled_errors(values, latency_ns, visits, drawn_variance)
     return Spread(
-        low_ns=np.maximum(np.minimum(drawn_low, latency_ns - WIDTH_95 * error), 0),
-        high_ns=np.maximum(drawn_high, latency_ns + WIDTH_95 * error),
+        low_ns=np.maximum(_half_way(drawn_low, latency_ns - WIDTH_95 * error), 0),
+        high_ns=_half_way(drawn_high, latency_ns + WIDTH_95 * error),
         error_ns=error,
     )
+
+
+def _half_way(drawn_ns: Floats, by_error_ns: Floats) -> Floats:
+    return np.where(np.isfinite(drawn_ns), (drawn_ns + by_error_ns) / 2, by_error_ns)
 
 
 def _bootstrap(values: Floats, visits: Integers) -> tuple[Floats, Floats, Floats]:
@@ -75,7 +80,7 @@ def _bootstrap(values: Floats, visits: Integers) -> tuple[Floats, Floats, Floats
     for number in np.unique(visits).tolist():
         at = visits == number
         if number > MOST_EXACT:
-            low[at], high[at] = np.inf, -np.inf
+            low[at] = high[at] = np.nan
             variance[at] = np.nan
             continue
         drawn = median_of_draws(number)

@@ -36,6 +36,45 @@ def test_two_passes_of_a_real_model_are_measured_while_the_parent_only_waits() -
     assert parent_s < 0.5
 
 
+def test_while_a_child_measures_its_parent_uses_less_than_a_hundredth_of_a_core() -> None:
+    with MeasuringChild(clock=SystemClock()) as child:
+        child.start("test_vit", Workload(batch_size=32, threads=1))
+        began_s, cpu_before_s = time.perf_counter(), time.process_time()
+        passes = 0
+        while (wall_s := time.perf_counter() - began_s) < 2:
+            child.measure_pass(a_round(*range(2, 102, 7)), passes, deadline_s=120)
+            passes += 1
+        parent_s = time.process_time() - cpu_before_s
+    assert parent_s < 0.01 * wall_s, f"{parent_s:.4f} s of {wall_s:.1f} s in {passes} passes"
+
+
+def test_nothing_that_the_parent_sends_falls_into_a_timed_call() -> None:
+    sent: list[tuple[int, int]] = []
+    over = threading.Event()
+    with MeasuringChild(clock=SystemClock()) as child:
+        child.start("test_vit", Workload(batch_size=8, threads=1))
+
+        def send() -> None:
+            while not over.wait(0.005):
+                with child.between_readings():
+                    begin_ns = time.perf_counter_ns()
+                    over.wait(0.002)
+                    sent.append((begin_ns, time.perf_counter_ns()))
+
+        heart = threading.Thread(target=send)
+        heart.start()
+        asked_ns = time.perf_counter_ns()
+        measured = child.measure_pass(a_round(*range(2, 102, 3)), 0, deadline_s=120)
+        answered_ns = time.perf_counter_ns()
+        over.set()
+        heart.join()
+    timed = [(reading.start_ns, reading.start_ns + reading.latency_ns) for reading in measured.readings]
+    # What is sent after a pass is sent after its last reading, and what is sent meanwhile between two.
+    assert all(asked_ns < start_ns <= end_ns < answered_ns for start_ns, end_ns in timed)
+    assert sum(timed[0][0] < begin_ns < timed[-1][0] for begin_ns, _ in sent) >= 3
+    assert not [(one, call) for one in sent for call in timed if one[0] < call[1] and call[0] < one[1]]
+
+
 def test_a_child_that_is_killed_in_mid_pass_is_a_typed_failure() -> None:
     with MeasuringChild(clock=SystemClock()) as child:
         child.start("test_vit", Workload(batch_size=64, threads=1))

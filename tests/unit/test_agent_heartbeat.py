@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
@@ -50,6 +51,28 @@ def beaten(answer: Callable[[int], HeartbeatAnswer], clock: VirtualClock) -> tup
 
 def away(_beat: int) -> HeartbeatAnswer:
     raise AWAY
+
+
+def test_a_heartbeat_is_sent_where_it_may_be_and_its_time_begins_there() -> None:
+    clock = VirtualClock()
+    order: list[str] = []
+
+    @contextlib.contextmanager
+    def between() -> Iterator[None]:
+        order.append("may")
+        clock.advance(80 * SECOND_NS)
+        yield
+        order.append("over")
+
+    def answer(_beat: int) -> HeartbeatAnswer:
+        order.append("sent")
+        return RENEWED
+
+    heart = a_heart(answer, clock)
+    heart._between = between
+    assert heart._one_beat() is None
+    assert order == ["may", "sent", "over"]
+    assert heart._trusted_until_ns == 170 * SECOND_NS
 
 
 @pytest.mark.parametrize(("since_s", "why"), [(90.0, None), (90.000001, Stopped.LOST)])

@@ -55,12 +55,37 @@ def test_a_curve_is_doubted_where_more_than_a_tenth_of_its_points_are(counts: in
     assert (curve.doubts != ()) == doubted
 
 
-def test_passes_at_many_speeds_doubt_the_curve_and_say_which_is_furthest_off() -> None:
+def test_passes_at_many_speeds_doubt_the_curve_and_say_how_far_off_they_were() -> None:
     curve = curve_of(some_passes(slower={0: 1.3, 1: 1.2, 2: 0.8, 3: 0.9}))
     (doubt,) = curve.doubts
     assert doubt.reason is DoubtReason.UNSTEADY
-    assert doubt.evidence.startswith("in 4 of 7 passes: pass 0 of round 0 was 30.")
-    assert "% slower" in doubt.evidence
+    assert doubt.evidence.startswith("in 4 of 7 passes: it was 30.")
+    assert "% slower than usual" in doubt.evidence
+
+
+def slowed(one: PassReadings, places: Sequence[int], *, by: float = 1.5) -> PassReadings:
+    """``one`` with the readings at these places in the order of time made slower."""
+    latency_ns = one.latency_ns.copy()
+    latency_ns[list(places)] = (by * latency_ns[list(places)]).astype(latency_ns.dtype)
+    return replace(one, latency_ns=latency_ns)
+
+
+def test_a_burst_in_a_pass_is_held_against_that_pass_alone() -> None:
+    passes = some_passes()
+    passes[2] = slowed(passes[2], range(40, 47))
+    curve = curve_of(passes)
+    assert [factor.doubts for factor in curve.factors] == [()] * 2 + [(DoubtReason.UNSTEADY,)] + [()] * 4
+    assert curve.factors[2].found[0].evidence.startswith("7 of 8 readings in a row, from number 40 on")
+    assert (curve.doubts, curve.point_doubts) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("places", "by"), [(range(40, 44), 1.5), (range(0, 196, 4), 1.5), (range(40, 60), 1.05)], ids=["few", "far", "less"]
+)
+def test_scattered_and_slight_disturbances_are_left_to_the_median(places: range, by: float) -> None:
+    passes = some_passes()
+    passes[2] = slowed(passes[2], places, by=by)
+    assert [factor.doubts for factor in curve_of(passes).factors] == [()] * 7
 
 
 def test_a_curve_of_which_more_than_forty_percent_of_the_readings_were_rejected_is_contended() -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +16,10 @@ from agent.clock import SystemClock
 from agent.errors import MeasurementFailed
 from agent.measure.child_process import ChildProcess
 from agent.measure.isolation import MeasurementStopped, MeasuringChild
+from agent.measure.rounds import measure_round
 from agent.wire.jobs import FailureReason, Round, Workload
+from agent.wire.readings import Batch
+from tests.support import synthetic_child
 
 ROUND = Round(number=0, tokens=(2,), sentinel=5, min_passes=1, max_passes=1, seed=0)
 
@@ -61,6 +66,49 @@ def failure_of_a_pass(script: str, deadline_s: float = 60) -> MeasurementFailed:
 )
 def test_a_child_that_dies_by_a_signal_in_a_pass_is_a_failure_with_a_reason(name: str, reason: FailureReason) -> None:
     assert failure_of_a_pass(f"os.kill(os.getpid(), signal.{name})").reason is reason
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "words"),
+    [
+        (signal.SIGKILL, FailureReason.OUT_OF_MEMORY, "killed (SIGKILL)"),
+        (signal.SIGILL, FailureReason.CRASHED, "(SIGILL)"),
+        (signal.SIGSEGV, FailureReason.CRASHED, "by signal SIGSEGV"),
+    ],
+)
+def test_what_was_measured_before_a_child_died_is_kept_and_how_it_died_is_said(
+    number: signal.Signals, reason: FailureReason, words: str
+) -> None:
+    kept: list[int] = []
+    with MeasuringChild(clock=SystemClock(), command=synthetic_child.command()) as child:
+        child.start("test_vit", Workload())
+
+        def keep(batch: Batch) -> None:
+            kept.append(batch.number)
+            if len(kept) == 2:
+                assert child.pid is not None
+                os.kill(child.pid, number)
+
+        round_ = Round(number=0, tokens=(2, 3), sentinel=5, min_passes=9, max_passes=9, seed=0)
+        with pytest.raises(MeasurementFailed) as failed:
+            measure_round(child, round_, passes_done=0, fence=1, clock=SystemClock(), keep=keep)
+    assert kept == [0, 1]
+    assert failed.value.reason is reason
+    assert words in failed.value.message
+
+
+def test_at_its_deadline_a_child_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    alive = tmp_path / "alive"
+    os.mkfifo(alive)
+    # The writing end of the pipe is open as long as one of the two lives.
+    script = f"held = os.open({str(alive)!r}, os.O_WRONLY); os.fork(); signal.pause()"
+    with a_ready_child(script) as child, ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(alive.open, "rb")
+        with pytest.raises(MeasurementFailed) as failed:
+            child.measure_pass(ROUND, 0, deadline_s=0.5)
+        assert failed.value.reason is FailureReason.TIMED_OUT
+        with reader.result(10) as end:
+            assert end.read() == b""
 
 
 def test_a_child_that_exits_is_a_crash_with_its_last_words() -> None:
