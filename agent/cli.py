@@ -21,6 +21,7 @@ from agent.config import Settings, load_settings
 from agent.device.describe import describe
 from agent.device.doctor import Status, checks
 from agent.errors import Refused, StateError, StepfarmError
+from agent.exports import Exports
 from agent.identity import Identity, enrol, forget, read_identity
 from agent.locking import alone_in
 from agent.loop import Agent
@@ -160,6 +161,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         tell=_tell,
         child=_child_of(identity, pace_s=PACE_S if options.pace is None else options.pace),
         rotate_key=lambda: rotate_key(settings.agent_home, client, tell=_tell),
+        exports=Exports(settings.agent_home / "exports") if identity.profile is None else None,
     )
     agent = Agent(tools)
     with alone_in(settings.agent_home, program="stepfarm-agent"), stopping_on_signals(agent.stop, second_ends=True):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from agent.connection import Connection
 from agent.wire.enrolment import DeviceDescription, Enrolled, EnrolRequest, NextKey
+from agent.wire.exports import ExportAnswer, ExportFile, ExportRequest
 from agent.wire.jobs import (
     Done,
     EndReport,
@@ -70,6 +73,14 @@ class OrchestratorClient:
     def post_batch(self, job_id: int, batch: Batch) -> Accepted:
         """Hand over the readings of one pass; once this returns they are in the database."""
         return self._connection.post(f"/v1/jobs/{job_id}/batches", batch, Accepted)
+
+    def export(self, job_id: int, request: ExportRequest) -> ExportAnswer:
+        """Which exported model the job measures; it is made where it is not there."""
+        return self._connection.post(f"/v1/jobs/{job_id}/export", request, ExportAnswer)
+
+    def fetch_export(self, file: ExportFile, offset: int) -> Iterator[bytes]:
+        """The content of an exported model from byte ``offset`` on."""
+        return self._connection.stream(f"/v1/exports/{file.sha256}", offset)
 
     def end(self, job_id: int, report: EndReport) -> None:
         """Let go of a job that is not done."""

@@ -5,6 +5,7 @@ The agent's client and the client of people (``orchestrator.client``) both speak
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeVar
 
 import urllib3
@@ -18,6 +19,8 @@ from agent.wire.protocol import PROTOCOL_HEADER, PROTOCOL_VERSION, protocol_comp
 T = TypeVar("T")
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+CHUNK_BYTES = 2**18
 
 TRY_AGAIN = frozenset({408, 425, 429})
 """Statuses below 500 that say nothing of the request itself: it came at a bad moment."""
@@ -79,6 +82,40 @@ class Connection:
         """
         return self._decoded(answer, self._request("POST", path, encode(message)))
 
+    def stream(self, path: str, offset: int) -> Iterator[bytes]:
+        """What the orchestrator answers to GET, as it comes, from byte ``offset`` on.
+
+        Raises:
+            OrchestratorAway: nobody answers, or not in a state to, or the answer broke off; some of it may have come.
+            Refused: the orchestrator said no.
+        """
+        headers = {**self._headers, "Accept": "*/*"}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+        try:
+            response = self._pool.request(
+                "GET", self.url + path, headers=headers, redirect=False, preload_content=False, decode_content=False
+            )
+            try:
+                self._refuse_foreign(response)
+                if response.status >= 300:
+                    raise _error_of(response, _bounded_body(response, self._max_bytes), self.url)
+                # Who stands between may answer with the whole where a part was asked for.
+                beyond = 0 if response.status == 206 else offset
+                for chunk in response.stream(CHUNK_BYTES):
+                    yield chunk[beyond:]
+                    beyond = max(0, beyond - len(chunk))
+            finally:
+                response.close()
+        except urllib3.exceptions.HTTPError as error:
+            raise self._no_answer(error) from None
+
+    def _no_answer(self, error: urllib3.exceptions.HTTPError) -> OrchestratorAway:
+        return OrchestratorAway(
+            f"The orchestrator at {self.url} does not answer ({_short(error)}).",
+            "Is it running (stepfarm up), and is the address right?",
+        )
+
     def _decoded(self, answer: type[T], body: bytes) -> T:
         """The orchestrator's answer; what is none counts as an orchestrator that is away."""
         try:
@@ -106,10 +143,7 @@ class Connection:
             complaint, advice = complaint_about(error)
             raise OrchestratorAway(f"{self.url} cannot be trusted: {complaint}.", advice) from None
         except urllib3.exceptions.HTTPError as error:
-            raise OrchestratorAway(
-                f"The orchestrator at {self.url} does not answer ({_short(error)}).",
-                "Is it running (stepfarm up), and is the address right?",
-            ) from None
+            raise self._no_answer(error) from None
         self._refuse_foreign(response)
         if response.status < 300:
             return content

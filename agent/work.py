@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from agent.client import FATAL, LEASE_LOST, OrchestratorClient
 from agent.clock import Clock
 from agent.errors import MeasurementFailed, NoRoom, OrchestratorAway, Refused, StateError
+from agent.exports import Exports
 from agent.heartbeat import Heart, Stopped
 from agent.measure.isolation import COMMAND, MeasurementStopped, MeasuringChild
 from agent.measure.rounds import measure_round
@@ -19,6 +21,7 @@ from agent.outage import Outage
 from agent.pace import back_off
 from agent.spool import Spool
 from agent.untold import Untold
+from agent.wire.exports import ExportFile, ExportRequest
 from agent.wire.jobs import (
     Ending,
     EndReport,
@@ -28,6 +31,7 @@ from agent.wire.jobs import (
     ModelFacts,
     Round,
     RoundRequest,
+    Runtime,
     Task,
 )
 from agent.wire.readings import Batch
@@ -41,6 +45,7 @@ class Tools:
 
     ``tell`` gets a line for people at each thing worth telling; ``child`` is the command that starts a measuring child;
     ``rotate_key`` gives the device another key, which ``client`` then signs in with.
+    ``exports`` keeps exported models; None where the child has no use for them.
     """
 
     client: OrchestratorClient
@@ -51,6 +56,7 @@ class Tools:
     tell: Callable[[str], None]
     child: Sequence[str] = COMMAND
     rotate_key: Callable[[], None] = lambda: None
+    exports: Exports | None = None
 
 
 class Interrupted(Exception):
@@ -127,7 +133,7 @@ class JobAtWork:
                 f"this agent does no {self._lease.task.value} jobs",
                 "Upgrade stepfarm on the device.",
             )
-        facts = self._child.start(self._lease.model, self._lease.workload)
+        facts = self._child.start(self._lease.model, self._lease.workload, exported=self._exported())
         completed: int | None = None
         while True:
             round_, passes_done = self._next_round(facts, completed)
@@ -143,6 +149,34 @@ class JobAtWork:
             )
             self._until_answered(lambda: self._tools.spool.deliver(self._tools.client))
             completed = round_.number
+
+    def _exported(self) -> Path | None:
+        """Where the exported model lies that this job measures; None where it measures none.
+
+        Raises:
+            MeasurementFailed: the orchestrator has none, or there is no room for it here.
+        """
+        exports, lease, client = self._tools.exports, self._lease, self._tools.client
+        if exports is None or lease.workload.runtime is not Runtime.ONNXRUNTIME:
+            return None
+        request = ExportRequest(fence=lease.fence)
+        told = False
+        while (answer := self._until_answered(lambda: client.export(lease.job_id, request))).file is None:
+            if answer.failure is not None:
+                raise MeasurementFailed(answer.failure.reason, answer.failure.message, answer.failure.advice)
+            if not told:
+                self._tools.tell(f"Job {lease.job_id}: the orchestrator exports the model.")
+                told = True
+            if self._tools.clock.wait(self._stopped, answer.retry_after_s):
+                raise Interrupted
+        file = answer.file
+        return self._until_answered(lambda: exports.path_of(file, lambda offset: self._fetched(file, offset)))
+
+    def _fetched(self, file: ExportFile, offset: int) -> Iterator[bytes]:
+        for chunk in self._tools.client.fetch_export(file, offset):
+            yield chunk
+            if self._stopped.is_set():
+                raise Interrupted
 
     def _next_round(self, facts: ModelFacts, completed: int | None) -> tuple[Round | None, int]:
         request = RoundRequest(fence=self._lease.fence, facts=facts, completed=completed)

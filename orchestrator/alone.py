@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 from agent.clock import Clock, SystemClock
 from agent.device.describe import describe
 from agent.measure.isolation import MeasuringChild
 from agent.measure.rounds import measure_round
+from agent.vit.exporting import ExportWish, export_apart
 from agent.wire.enrolment import DeviceDescription
-from agent.wire.jobs import ModelFacts, Round, Workload
+from agent.wire.jobs import ModelFacts, Round, Runtime, Workload
 from agent.wire.readings import Batch
 from orchestrator.analysis.analyse import Analysis, analyse
 from orchestrator.analysis.blocks import refusal_of_blocks
@@ -58,6 +62,18 @@ class Measurement:
         )
 
 
+@contextlib.contextmanager
+def _exported(model: str, workload: Workload) -> Iterator[Path | None]:
+    """The exported file that this workload measures, for as long as the context lasts; None where it measures none."""
+    if workload.runtime is not Runtime.ONNXRUNTIME:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="stepfarm-measure-") as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(export_apart(ExportWish.of(model, workload)))
+        yield path
+
+
 def measure(
     model: str,
     workload: Workload | None = None,
@@ -84,8 +100,8 @@ def measure(
     batches: list[Batch] = []
     passes: list[PassReadings] = []
     rounds: list[Round] = []
-    with MeasuringChild(clock=clock) as child:
-        facts = child.start(model, workload)
+    with _exported(model, workload) as exported, MeasuringChild(clock=clock) as child:
+        facts = child.start(model, workload, exported=exported)
         while (round_ := next_round(plan, facts, rounds, passes)) is not None:
 
             def keep(batch: Batch, round_: Round = round_) -> None:

@@ -12,10 +12,12 @@ from urllib.parse import quote
 from agent.clock import Clock, SystemClock
 from agent.config import Settings
 from agent.errors import StepfarmError
+from agent.vit.exporting import export_apart
 from orchestrator import keys
 from orchestrator.chores import OVERDUE_S, Chore
 from orchestrator.curves.analyst import Analyser, Analyst
 from orchestrator.errors import DatabaseAway, StartFailed
+from orchestrator.exports import Exporter, Exports
 from orchestrator.jobs.dispatch import Dispatch, LeaseTimes
 from orchestrator.roles import Role
 from orchestrator.storage import operator_key, schema
@@ -82,6 +84,7 @@ class Orchestrator:
 
     Args:
         analyser: what turns the readings of a curve into steps; the analysis itself, or the same as a Ray task.
+        exporter: what exports a model for devices without torch; by default a process of its own.
         clock: this machine's time. Leases and codes go by the database's where it has a clock of its own.
         rng: where jitter comes from.
         times: how long leases last, where it is not the usual time.
@@ -95,6 +98,7 @@ class Orchestrator:
         clock: Clock | None = None,
         rng: random.Random | None = None,
         times: LeaseTimes | None = None,
+        exporter: Exporter = export_apart,
     ) -> None:
         self.device_url = settings.device_url
         self.home = settings.orchestrator_home
@@ -106,6 +110,7 @@ class Orchestrator:
         rng = rng or random.Random()  # noqa: S311  # jitter
         self.dispatch = Dispatch(self.database, self.clock, rng, job_ended, times)
         self.analyst = Analyst(self.database, self.clock, analyser)
+        self.exports = Exports(self.database, self.clock, settings.orchestrator_home / "exports", exporter)
         self._reaper = Chore("reaper", self._reap, self.clock, threading.Event())
         self._curves = Chore("analyst", self.analyst.work, self.clock, job_ended)
 

@@ -55,11 +55,16 @@ def checks(
     known = kind or recognise(root, env=os.environ, system=kernel.sysname)
     # Before the probes: importing torch is load of our own making.
     now = conditions if conditions is not None else read_conditions(root, run=UntilItFails(run), kind=known)
+    onnxruntime = probe("onnxruntime")
+    without_torch = onnxruntime.version is not None
     found = (
         check_python(python),
         check_architecture(kernel.machine, bits, known),
-        *(check_package(name, probe(name), known, installed(name)) for name in ("torch", "timm")),
-        check_onnxruntime(probe("onnxruntime"), known, installed("onnxruntime")),
+        *(
+            check_package(name, probe(name), known, installed(name), onnxruntime=without_torch)
+            for name in ("torch", "timm")
+        ),
+        check_onnxruntime(onnxruntime, known, installed("onnxruntime")),
         advice.check_memory(now),
         advice.check_cores(now, cores()),
         advice.check_core_speed(now, fastest_of_cores(root)),

@@ -54,17 +54,25 @@ def check_architecture(machine: str, bits: int, kind: DeviceKind) -> Check:
     return problem("architecture", found, f"Install {system}: there is no torch for 32 bits.")
 
 
-def check_package(name: str, probed: Probed, kind: DeviceKind, installed: str | None) -> Check:
-    """Whether a package that every measurement needs works here.
+def check_package(
+    name: str, probed: Probed, kind: DeviceKind, installed: str | None, *, onnxruntime: bool = False
+) -> Check:
+    """Whether a package that every runtime but onnxruntime needs works here.
 
     Args:
         name: the package.
         probed: what trying it came to.
         kind: what sort of device this is.
         installed: the version that is installed, as its metadata tells without an import.
+        onnxruntime: whether that works here: it measures without this package what the orchestrator exported.
     """
     if probed.version is not None:
         return ok(name, probed.version)
+    if probed.missing and onnxruntime:
+        advice = (
+            f"This device measures by the runtime onnxruntime alone. {HOW_TO_INSTALL.get(kind, {}).get(name, USUAL)}"
+        )
+        return Check(name=name, status=Status.WARNING, found="not installed", advice=advice)
     found = _found(probed, installed)
     if probed.illegal_instruction:
         return problem(name, found, _other_version(name, kind))

@@ -13,6 +13,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO
 
 from agent.clock import SystemClock
@@ -48,11 +49,11 @@ class ThisDevice:
         self._run = UntilItFails(run_command)
         self._with_gpu = True
 
-    def load(self, model: str, workload: Workload) -> MeasuredSubject:
-        """The model, on torch."""
+    def load(self, model: str, workload: Workload, exported: Path | None) -> MeasuredSubject:
+        """The model, on torch, or the file exported from it, on onnxruntime."""
         self._with_gpu = workload.processor is not Processor.CPU
         set_threads_of_libraries(workload)
-        return load_subject(model, workload)
+        return load_subject(model, workload, exported)
 
     def begin_pass(self, round_: Round, number: int) -> None:
         """Nothing: it is as it is."""
@@ -125,7 +126,8 @@ class Served:
 
     def begin(self, request: Begin) -> Ready:
         """Load the model; any that was loaded before is dropped."""
-        subject = self._device.load(request.model, request.workload)
+        exported = None if request.exported is None else Path(request.exported)
+        subject = self._device.load(request.model, request.workload, exported)
         on_cpu = request.workload.processor is Processor.CPU
         self._sampler = Sampler(
             subject=subject,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from agent.wire.codec import Message, WireError
 from agent.wire.conditions import Conditions, Doubt
-from agent.wire.fields import EpochMs, Items, ModelName, Ordinal, Range
+from agent.wire.fields import EpochMs, Items, ModelName, Ordinal, Paragraph, Range
 from agent.wire.jobs import Failure, ModelFacts, Round, Workload
 from agent.wire.readings import MOST_READINGS, Reading
 
@@ -16,7 +16,7 @@ Descriptor = Annotated[int, Range(0, 2**31 - 1)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begin(Message):
-    """Load this model for this workload. Answered by `Ready`.
+    """Load this model for this workload, from the file ``exported`` where there is one. Answered by `Ready`.
 
     ``baton`` are the descriptors of `agent.measure.baton`, to read and to write: while the parent has its byte, nothing
     is timed.
@@ -24,6 +24,7 @@ class Begin(Message):
 
     model: ModelName
     workload: Workload
+    exported: Paragraph | None = None
     baton: Annotated[tuple[Descriptor, ...], Items(2)] = ()
 
 

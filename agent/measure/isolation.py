@@ -87,8 +87,10 @@ class MeasuringChild:
         """The child's process id while there is one."""
         return self._process.pid if self._process is not None else None
 
-    def start(self, model: str, workload: Workload, *, deadline_s: float = START_DEADLINE_S) -> ModelFacts:
-        """Start the child and have it load the model; what it found.
+    def start(
+        self, model: str, workload: Workload, *, exported: Path | None = None, deadline_s: float = START_DEADLINE_S
+    ) -> ModelFacts:
+        """Start the child and have it load the model, or the file ``exported`` from it; what it found.
 
         Raises:
             MeasurementFailed: the model cannot be measured here, with the reason.
@@ -96,7 +98,9 @@ class MeasuringChild:
         """
         try:
             baton = self._baton = self._baton or ParentsBaton()
-            request = Request(begin=Begin(model=model, workload=workload, baton=(baton.read, baton.write)))
+            file = None if exported is None else str(exported)
+            begin = Begin(model=model, workload=workload, exported=file, baton=(baton.read, baton.write))
+            request = Request(begin=begin)
         except WireError as error:
             raise MeasurementFailed(
                 FailureReason.MODEL_UNKNOWN,
@@ -115,7 +119,7 @@ class MeasuringChild:
         try:
             return ChildProcess(
                 self._command,
-                cwd=_import_root(),
+                cwd=import_root(),
                 env=os.environ | {"HF_HUB_OFFLINE": "1"},  # a measurement never downloads
                 longest_line=MAX_BODY_BYTES,
                 clock=self._clock,
@@ -200,7 +204,7 @@ class MeasuringChild:
         )
 
 
-def _import_root() -> Path:
+def import_root() -> Path:
     """The folder that holds the package ``agent`` in use.
 
     ``python -m`` looks into its working folder first, so that the child runs the parent's code wherever the parent was

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from agent.clock import Clock
@@ -56,8 +57,8 @@ class MeasuringDevice(Protocol):
     def gauge(self) -> Gauge:
         """The counters of the thread that makes them."""
 
-    def load(self, model: str, workload: Workload) -> MeasuredSubject:
-        """The named model for this workload, ready to be timed.
+    def load(self, model: str, workload: Workload, exported: Path | None) -> MeasuredSubject:
+        """The named model for this workload, or the file ``exported`` from it, ready to be timed.
 
         Raises:
             MeasurementFailed: the model is unknown, or cannot be run so here.

@@ -13,6 +13,7 @@ import onnxruntime
 from agent.errors import MeasurementFailed
 from agent.measure.cores import cores_allowed
 from agent.measure.subject import TimedBlocks
+from agent.onnx.external import NoOnnx, has_external_data
 from agent.onnx.metadata import IMAGES, KEPT, LOGITS, ExportFacts, refuse_unexportable
 from agent.vit.kept import kept_tokens
 from agent.vit.refusals import blocks_not_apart, first_line, not_finite, out_of_memory
@@ -124,6 +125,7 @@ def _session(path: Path, processor: Processor, threads: int) -> Any:
     provider = _PROVIDERS[processor]
     if provider not in onnxruntime.get_available_providers():
         raise _provider_missing(provider)
+    _refuse_external_data(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -142,6 +144,21 @@ def _session(path: Path, processor: Processor, threads: int) -> Any:
     if provider not in session.get_providers():
         raise _provider_missing(provider)
     return session
+
+
+def _refuse_external_data(path: Path) -> None:
+    try:
+        external = has_external_data(path)
+    except (NoOnnx, OSError) as error:
+        raise MeasurementFailed(
+            FailureReason.INTERNAL, f"onnxruntime cannot load the exported model: {first_line(error)}", DAMAGED
+        ) from None
+    if external:
+        raise MeasurementFailed(
+            FailureReason.INTERNAL,
+            f"{path.name} has weights in another file, which no export of Stepfarm's has: it is not loaded",
+            DAMAGED,
+        )
 
 
 def _provider_missing(provider: str) -> MeasurementFailed:

@@ -118,7 +118,7 @@ def _failure(name: str, error: Exception) -> MeasurementFailed:
         return MeasurementFailed(
             FailureReason.RUNTIME_MISSING,
             f"a package that makes ONNX files cannot be imported: {first_line(error)}",
-            "Install them with: pip install onnx onnxscript",
+            "Install them with: pip install 'stepfarm[exporter]'",
         )
     # Its own words say which of its steps failed; why, what it was raised from says.
     cause = error.__cause__ or error

@@ -35,7 +35,7 @@ def _load_exported(model: str, workload: Workload, exported: Path | None) -> Mea
     if exported is None:
         raise MeasurementFailed(
             FailureReason.RUNTIME_MISSING,
-            f"this agent cannot fetch the exported model that the runtime {workload.runtime.value} measures",
+            f"the runtime {workload.runtime.value} measures an exported model, and none was fetched",
             "Ask for the runtime eager, or upgrade stepfarm on the device.",
         )
     for name in ("numpy", "onnxruntime"):

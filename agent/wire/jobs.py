@@ -217,6 +217,7 @@ class FailureReason(str, Enum):
     WORKLOAD_UNSUPPORTED = "workload-unsupported"
     RUNTIME_MISSING = "runtime-missing"
     OUT_OF_MEMORY = "out-of-memory"
+    DISK_FULL = "disk-full"
     CRASHED = "crashed"
     TIMED_OUT = "timed-out"
     ALL_REJECTED = "all-rejected"

@@ -16,6 +16,7 @@ from agent.wire.protocol import PROTOCOL_HEADER, PROTOCOL_VERSION
 from orchestrator.api import (
     curve_routes,
     device_routes,
+    export_routes,
     fleet_routes,
     health_routes,
     key_routes,
@@ -55,7 +56,15 @@ def create_application(make_orchestrator: Callable[[], Orchestrator], *, behind_
     app.add_middleware(Timed, requests=app.state.requests, clock=SystemClock())
     app.add_middleware(ProtocolHeader)
     problems.install(app)
-    for routes in (health_routes, device_routes, fleet_routes, key_routes, sweep_routes, curve_routes):
+    for routes in (
+        health_routes,
+        device_routes,
+        export_routes,
+        fleet_routes,
+        key_routes,
+        sweep_routes,
+        curve_routes,
+    ):
         app.include_router(routes.router)
     _describe(app)
     return app

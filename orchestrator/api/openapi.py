@@ -8,7 +8,7 @@ import types
 import typing
 from typing import Annotated, Any, Union, cast
 
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, Response
 
 from agent.wire.fields import Items, Range, Text
 from agent.wire.problems import PROBLEM_CONTENT_TYPE, Problem
@@ -31,6 +31,22 @@ def described_text() -> dict[str, Any]:
     """The options of a route that answers plain text."""
     refused = {"description": "Refused", "content": {PROBLEM_CONTENT_TYPE: {"schema": reference(Problem)}}}
     return {"response_class": PlainTextResponse, "response_model": None, "responses": {"4XX": refused}}
+
+
+def described_file(content_type: str) -> dict[str, Any]:
+    """The options of a route that answers with the bytes of a file, whole or in part (RFC 9110, section 14)."""
+    content = {content_type: {"schema": {"type": "string", "format": "binary"}}}
+    refused = {"description": "Refused", "content": {PROBLEM_CONTENT_TYPE: {"schema": reference(Problem)}}}
+    good = {
+        "200": {"description": "The file", "content": content},
+        "206": {"description": "A part", "content": content},
+    }
+    return {
+        "response_model": None,
+        "response_class": Response,
+        "responses": {"4XX": refused},
+        "openapi_extra": {"responses": good},
+    }
 
 
 _components: dict[str, dict[str, Any]] = {}

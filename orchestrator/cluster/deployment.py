@@ -10,6 +10,7 @@ from ray import serve
 
 from agent.config import Settings
 from orchestrator.cluster.analysing import analyse_on_ray
+from orchestrator.cluster.exporting import export_on_ray
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,9 @@ def deployment(settings: Settings, *, behind_proxy: bool) -> Any:
         except Exception:
             log.exception("the API cannot be loaded")
             raise
-        return create_application(lambda: Orchestrator(settings, analyse_on_ray), behind_proxy=behind_proxy)
+        return create_application(
+            lambda: Orchestrator(settings, analyse_on_ray, exporter=export_on_ray), behind_proxy=behind_proxy
+        )
 
     hosted = serve.ingress(application)()
     # The API waits for the network and for SQL: it takes no whole core from the analysis.

@@ -273,3 +273,23 @@ class AnalysisResult(Table):
     blob_sha256: Mapped[str] = mapped_column(String(64))
     computed_ms: Mapped[int]
     result: Mapped[dict[str, Any]] = mapped_column(PlainJson)
+
+
+class Export(Table):
+    """A model that was exported; its file lies in the state directory under ``sha256``.
+
+    ``image_size`` is what was asked for, None for the model's own. ``made_with`` are the versions that decide the
+    content.
+    """
+
+    __tablename__ = "exports"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    model: Mapped[str] = mapped_column(String(100))
+    image_size: Mapped[int | None] = mapped_column(Integer)
+    data_type: Mapped[str] = mapped_column(String(20))
+    made_with: Mapped[str] = mapped_column(String(200))
+    sha256: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int]
+    created_ms: Mapped[int]

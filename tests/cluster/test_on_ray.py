@@ -6,6 +6,10 @@ import os
 import signal
 from pathlib import Path
 
+from agent.exports import Exports
+from agent.onnx.external import has_external_data
+from agent.wire.exports import ExportAnswer, ExportRequest
+from agent.wire.jobs import LeaseRequest, Runtime, Workload
 from orchestrator.analysis.planning import Plan
 from orchestrator.jobs.states import JobState
 from orchestrator.leftovers import read
@@ -21,6 +25,27 @@ def test_a_finished_job_is_analysed_as_a_ray_task(cluster: Cluster) -> None:
 
     assert view.summary.job_state is JobState.DONE
     assert {64, 128} <= {step.after_tokens for step in view.analysis.steps.steps}
+
+
+def test_a_model_is_exported_as_a_ray_task_and_comes_to_the_device_whole(cluster: Cluster, tmp_path: Path) -> None:
+    device = enrolled(cluster.url, cluster.client, "without-torch")
+    cluster.client.create_sweep(
+        models=["test_vit"], workloads=[Workload(runtime=Runtime.ONNXRUNTIME)], devices=["without-torch"], plan=Plan()
+    )
+    lease = device.client.lease(LeaseRequest(claim="0" * 16, run="0" * 16)).lease
+    assert lease is not None
+    answers: list[ExportAnswer] = []
+
+    def answered() -> bool:
+        answers.append(device.client.export(lease.job_id, ExportRequest(fence=lease.fence)))
+        return answers[-1].file is not None or answers[-1].failure is not None
+
+    wait_until(answered, what="the model is exported", seconds=240)
+
+    file = answers[-1].file
+    assert file is not None, answers[-1].failure
+    path = Exports(tmp_path).path_of(file, lambda offset: device.client.fetch_export(file, offset))
+    assert not has_external_data(path)
 
 
 def test_nothing_listens_off_loopback(cluster: Cluster) -> None:

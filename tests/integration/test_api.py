@@ -51,6 +51,8 @@ ROUTES = {
     "POST /v1/jobs/{job_id}/heartbeat": Route({"fence": 1}, FOR_DEVICES),
     "POST /v1/jobs/{job_id}/rounds": Route({"fence": 1, "facts": to_plain(FACTS), "completed": None}, FOR_DEVICES),
     "POST /v1/jobs/{job_id}/batches": Route(to_plain(a_batch()), FOR_DEVICES),
+    "POST /v1/jobs/{job_id}/export": Route({"fence": 1}, FOR_DEVICES),
+    "GET /v1/exports/{sha256}": Route(None, (401, 404, 404, 404)),
     "POST /v1/jobs/{job_id}/end": Route({"fence": 1, "ending": "given-back"}, FOR_DEVICES),
     "POST /v1/device/key": Route({"key_sha256": "5f" * 32}, (401, 409, 403, 403)),
     "GET /v1/keys": Route(None, (401, 403, 403, 200)),
@@ -89,6 +91,7 @@ class Farm:
         method, path = route.split(" ")
         for name in ("job_id", "sweep_id", "curve_id", "join_code_id", "key_id", "name"):
             path = path.replace(f"{{{name}}}", "999999")
+        path = path.replace("{sha256}", "0" * 64)
         return ask(self.served.url, method, path, key=self.keys[caller], **options)
 
 

@@ -19,6 +19,7 @@ from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 
 from agent.errors import MeasurementFailed
+from agent.onnx.external import has_external_data
 from agent.onnx.metadata import IMAGES, KEPT, ExportFacts
 from agent.onnx.subject import load_exported
 from agent.vit.cut import CuttableVit, forward_cut
@@ -232,3 +233,29 @@ def test_the_facts_survive_the_file() -> None:
         made_with="torch 2, timm 1",
     )
     assert ExportFacts.of(facts.text()) == facts
+
+
+@pytest.mark.parametrize("where", ["initializer", "constant", "function"])
+def test_a_file_whose_weights_lie_elsewhere_is_refused_before_it_is_loaded(tmp_path: Path, where: str) -> None:
+    import onnx
+
+    weights = onnx.numpy_helper.from_array(np.ones(4, np.float32), "w")
+    onnx.external_data_helper.set_external_data(weights, "secrets.txt")
+    constant = onnx.helper.make_node("Constant", [], ["w"])
+    constant.attribute.add(name="value", type=onnx.AttributeProto.TENSOR, t=weights)
+    x = onnx.helper.make_tensor_value_info("w", onnx.TensorProto.FLOAT, [4])
+    graph = onnx.helper.make_graph([constant] if where == "constant" else [], "g", [], [x])
+    functions = []
+    if where == "initializer":
+        graph.initializer.append(weights)
+    elif where == "function":
+        functions = [onnx.helper.make_function("d", "f", [], ["w"], [constant], [onnx.helper.make_opsetid("", 18)])]
+    path = tmp_path / "pointing.onnx"
+    path.write_bytes(onnx.helper.make_model(graph, functions=functions).SerializeToString())
+
+    with pytest.raises(MeasurementFailed, match=r"pointing\.onnx has weights in another file"):
+        load_exported(path, NAME, WORKLOAD)
+
+
+def test_no_export_of_ours_points_elsewhere(exported: Path) -> None:
+    assert not has_external_data(exported)

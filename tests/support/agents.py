@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agent.client import OrchestratorClient
 from agent.clock import SystemClock
+from agent.exports import Exports
 from agent.identity import Identity, enrol
 from agent.loop import Agent
 from agent.rotation import rotate_key
@@ -73,6 +74,7 @@ def at_work(
         tell=told.append,
         child=child or synthetic_child.command(),
         rotate_key=lambda: rotate_key(home, client, tell=told.append),
+        exports=None if child is None else Exports(home / "exports"),
     )
     agent = Agent(tools)
     at_work = AgentAtWork(agent, spool, told, threading.Thread())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.wire.codec import Message
 from agent.wire.conditions import ClockRate, Conditions, Counter, Doubt, DoubtReason, Temperature
 from agent.wire.enrolment import DeviceDescription, DeviceKind, Enrolled, EnrolRequest, NextKey, Package
+from agent.wire.exports import ExportAnswer, ExportFile, ExportRequest
 from agent.wire.jobs import (
     DataType,
     Done,
@@ -143,6 +144,12 @@ MESSAGES: dict[str, Message] = {
     "batch": BATCH,
     "batch-of-blocks": BATCH_OF_BLOCKS,
     "accepted": Accepted(readings=2),
+    "export-request": ExportRequest(fence=3),
+    "export-answer": ExportAnswer(
+        file=ExportFile(sha256="5f" * 32, size_bytes=23_000_001), failure=None, retry_after_s=0.0
+    ),
+    "export-answer-later": ExportAnswer(file=None, failure=None, retry_after_s=2.0),
+    "export-answer-never": ExportAnswer(file=None, failure=FAILURE, retry_after_s=0.0),
     "end-report-failed": EndReport(fence=3, ending=Ending.FAILED, failure=FAILURE),
     "end-report-given-back": EndReport(fence=3, ending=Ending.GIVEN_BACK),
     "done": Done(),

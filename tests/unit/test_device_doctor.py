@@ -125,6 +125,14 @@ def test_a_missing_torch_is_a_problem_with_the_way_to_install_it_here(kind: Devi
     assert advice in one.advice
 
 
+def test_without_torch_a_device_with_onnxruntime_can_measure_and_is_told_by_what() -> None:
+    one = check_package("torch", MISSING, DeviceKind.RASPBERRY_PI, None, onnxruntime=True)
+    assert one.status is Status.WARNING
+    assert "onnxruntime alone" in one.advice
+    broken = check_package("torch", ILLEGAL_INSTRUCTION, DeviceKind.LINUX, "2.9.0", onnxruntime=True)
+    assert broken.status is Status.PROBLEM
+
+
 def test_a_torch_that_is_broken_is_a_problem_with_its_version_and_the_error() -> None:
     one = check_package("torch", Probed(complaint="ImportError: libcudart.so"), DeviceKind.LINUX, "2.9.0")
     assert (one.status, one.found) == (Status.PROBLEM, "2.9.0: ImportError: libcudart.so")

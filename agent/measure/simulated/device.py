@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 
 from agent.clock import Clock
 from agent.errors import MeasurementFailed
@@ -69,7 +70,7 @@ class SimulatedDevice:
         self.clock = SimulatedClock(clock.epoch_ms)
         self.gauge = self.clock
 
-    def load(self, model: str, workload: Workload) -> SimulatedSubject:
+    def load(self, model: str, workload: Workload, exported: Path | None = None) -> SimulatedSubject:  # noqa: ARG002
         """The model that the name describes.
 
         Raises:
