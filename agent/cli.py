@@ -20,7 +20,7 @@ from agent.clock import SystemClock
 from agent.config import Settings, load_settings
 from agent.device.describe import describe
 from agent.device.doctor import Status, checks
-from agent.errors import Refused, StateError, StepfarmError
+from agent.errors import Refused, StateError, StepfarmError, Unwanted
 from agent.exports import Exports
 from agent.identity import Identity, enrol, forget, read_identity
 from agent.locking import alone_in
@@ -32,6 +32,7 @@ from agent.measure.simulated.profiles import PROFILES, ProfileName
 from agent.rotation import rotate_key
 from agent.signals import stopping_on_signals
 from agent.spool import UNOWNED, Spool
+from agent.telling import teller
 from agent.untold import Untold
 from agent.wire.codec import to_plain
 from agent.wire.enrolment import DeviceDescription
@@ -42,6 +43,9 @@ PACE_S = 0.5
 
 LONGEST_PACE_S = 600.0
 
+UNWANTED = 78
+"""The exit code of an agent that the orchestrator will not have: EX_CONFIG of sysexits(3), for a service manager."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``stepfarm-agent``; the exit code."""
@@ -50,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options, load_settings(os.environ)))
     except StepfarmError as error:
         print(f"stepfarm-agent: {error}", file=sys.stderr)
-        return 1
+        return UNWANTED if isinstance(error, Unwanted) else 1
     except KeyboardInterrupt:
         return 130
 
@@ -152,25 +156,27 @@ def _who(identity: Identity) -> str:
 def _run(options: argparse.Namespace, settings: Settings) -> int:
     identity = _as_simulated(_identity(settings, options), options)
     client = OrchestratorClient(identity.url, identity.key, ca=options.ca or settings.ca or identity.ca)
+    clock = SystemClock()
+    tell = teller(settings.log_format, device=identity.name, clock=clock)
     tools = Tools(
         client=client,
-        spool=Spool(settings.agent_home / "spool", tell=_tell, most_bytes=settings.spool_mib * 2**20),
+        spool=Spool(settings.agent_home / "spool", tell=tell, most_bytes=settings.spool_mib * 2**20),
         untold=Untold(settings.agent_home),
-        clock=SystemClock(),
+        clock=clock,
         rng=random.Random(),  # noqa: S311  # jitter
-        tell=_tell,
+        tell=tell,
         child=_child_of(identity, pace_s=PACE_S if options.pace is None else options.pace),
-        rotate_key=lambda: rotate_key(settings.agent_home, client, tell=_tell),
+        rotate_key=lambda: rotate_key(settings.agent_home, client, tell=tell),
         exports=Exports(settings.agent_home / "exports") if identity.profile is None else None,
     )
     agent = Agent(tools)
     with alone_in(settings.agent_home, program="stepfarm-agent"), stopping_on_signals(agent.stop, second_ends=True):
-        print(f"{_who(identity)} works for {identity.url}. Ctrl-C stops it; what was measured is kept.", flush=True)
+        tell(f"{_who(identity)} works for {identity.url}. Ctrl-C stops it; what was measured is kept.")
         try:
             agent.run(_description(identity.profile))
         except Refused as refusal:
             raise _explained(refusal, tools.spool, settings.agent_home / "spool") from None
-    print("Stopped.")
+    tell("Stopped.")
     return 0
 
 
@@ -195,7 +201,7 @@ def _child_of(identity: Identity, *, pace_s: float) -> Sequence[str]:
     return command_of(identity.profile, identity.name, pace_s=pace_s)
 
 
-def _explained(refusal: Refused, spool: Spool, folder: Path) -> StateError:
+def _explained(refusal: Refused, spool: Spool, folder: Path) -> Unwanted:
     """What the end of this agent means to its owner, and where the readings are that were not sent."""
     message, advice = refusal.message, refusal.advice
     if refusal.type == AGENT_DOUBLED:
@@ -206,11 +212,7 @@ def _explained(refusal: Refused, spool: Spool, folder: Path) -> StateError:
         )
     waiting = len(spool.waiting())
     kept = f"{_passes(waiting)} to be sent, kept in {folder}." if waiting else "Nothing waits to be sent."
-    return StateError(message, f"{advice} {kept}".strip())
-
-
-def _tell(line: str) -> None:
-    print(line, flush=True)
+    return Unwanted(message, f"{advice} {kept}".strip())
 
 
 def _count(passes: int) -> str:

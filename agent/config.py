@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from enum import Enum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,14 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+
+class LogFormat(str, Enum):
+    """How a program says what it does."""
+
+    TEXT = "text"
+    JSON = "json"
+
 
 PREFIX = "STEPFARM_"
 FILE_NAME = "stepfarm.toml"
@@ -58,6 +67,10 @@ class Settings:
     ca: str | None = field(
         default=None,
         metadata={"help": "A file of authorities to trust in place of the system's, for https. Default: the system's."},
+    )
+    log_format: LogFormat = field(
+        default=LogFormat.TEXT,
+        metadata={"help": "How the orchestrator's log and a running agent's output read: text, or json."},
     )
     spool_mib: int = field(
         default=512,
@@ -155,11 +168,23 @@ def _convert(name: str, value: Any) -> Any:
         return _port(name, value)
     if name == "spool_mib":
         return _spool_mib(value)
+    if name == "log_format":
+        return _log_format(value)
     if name == "public_url":
         return _web_address(name, value)
     if isinstance(value, str | Path):
         return value
     raise ConfigError(f"{name} must be a text, not {value!r}.", f"Correct {name} in {FILE_NAME}.")
+
+
+def _log_format(value: Any) -> LogFormat:
+    try:
+        return LogFormat(value)
+    except ValueError:
+        raise ConfigError(
+            f"log_format must be text or json, not {value!r}.",
+            f"Correct {PREFIX}LOG_FORMAT, or log_format in {FILE_NAME}.",
+        ) from None
 
 
 def _whole(value: Any) -> int:

@@ -33,6 +33,10 @@ class NoRoom(StateError):
     """The disk or the spool is full: no new work until there is room; what was kept before is safe."""
 
 
+class Unwanted(StateError):
+    """The orchestrator will have nothing to do with this agent any more: starting it again changes nothing."""
+
+
 class OrchestratorAway(StepfarmError):
     """The orchestrator cannot be reached or is not ready; try again later."""
 

@@ -35,7 +35,7 @@ def serving(
     Raises:
         StartFailed: it did not come up.
     """
-    log_to(settings.orchestrator_home)
+    log_to(settings.orchestrator_home, settings.log_format)
     listening = listening or on_loopback(settings)
     make = make or (lambda: Orchestrator(settings, analyse))
     app = create_application(make, behind_proxy=listening.behind_proxy)

@@ -25,7 +25,7 @@ def deployment(settings: Settings, *, behind_proxy: bool) -> Any:
         from orchestrator.logs import log_to
 
         # Ray's own logs lie in a scratch directory that goes with the cluster.
-        log_to(settings.orchestrator_home)
+        log_to(settings.orchestrator_home, settings.log_format)
         try:
             from orchestrator.api.application import create_application
             from orchestrator.wiring import Orchestrator

@@ -111,6 +111,8 @@ class Dispatch:
             )
         if leased is None:
             return LeaseAnswer(lease=None, retry_after_s=self._times.retry_s)
+        subjects = {"job": leased.job_id, "device": device_id}
+        log.info("job %d is leased to device %d, fence %d", leased.job_id, device_id, leased.fence, extra=subjects)
         return LeaseAnswer(
             lease=Lease(
                 job_id=leased.job_id,
@@ -188,6 +190,7 @@ class Dispatch:
             else:
                 jobs.add_round(session, job, following, now_ms=now_ms)
         if following is None:
+            log.info("job %d is measured", job_id, extra={"job": job_id, "device": device_id})
             self._job_ended.set()
         return RoundAnswer(round=following, passes_done=0)
 
@@ -209,6 +212,8 @@ class Dispatch:
                 jobs.cancel_held(session, job, now_ms=now_ms)
             else:
                 jobs.give_back(session, job, now_ms=now_ms)
+        subjects = {"job": job_id, "device": device_id}
+        log.info("device %d let go of job %d: %s", device_id, job_id, report.ending.value, extra=subjects)
         self._job_ended.set()
 
     def expire(self) -> list[int]:
@@ -216,7 +221,7 @@ class Dispatch:
         with self._database.write() as session:
             expired = jobs.expire(session, now_ms=self._clock.epoch_ms(), lease_ms=self._times.lease_ms, rng=self._rng)
         for job_id in expired:
-            log.warning("the lease on job %d ran out", job_id)
+            log.warning("the lease on job %d ran out", job_id, extra={"job": job_id})
         if expired:
             self._job_ended.set()
         return expired

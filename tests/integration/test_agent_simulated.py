@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from agent.cli import UNWANTED
 from agent.identity import read_identity
 from agent.measure.simulated.profiles import PROFILES, ProfileName
 from agent.spool import Spool
@@ -198,7 +199,7 @@ def test_of_two_agents_with_one_identity_the_older_ends_and_says_what_to_do(serv
             _, errors = older.communicate(timeout=60)
             (job,) = ended(served, a_sweep(served, "sim-twin"))
             assert newer.poll() is None
-    assert older.returncode == 1
+    assert older.returncode == UNWANTED
     assert "Two agents work with the identity of this device" in errors
     assert "Traceback" not in errors
     assert job.state is JobState.DONE
@@ -213,7 +214,7 @@ def test_a_device_revoked_in_mid_job_ends_at_its_next_request_and_keeps_what_wai
         eventually(lambda: stored(served, sweep) >= 1, "a pass is stored")
         served.client.revoke_device("sim-revoked")
         _, errors = agent.communicate(timeout=60)
-    assert agent.returncode == 1
+    assert agent.returncode == UNWANTED
     assert "1 pass waits to be sent, kept in" in errors
     assert "Traceback" not in errors
     assert len(Spool(tmp_path / "agent" / "spool").waiting()) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli import default_name, main
+from agent.cli import UNWANTED, default_name, main
 from agent.identity import enrol
 from agent.locking import alone_in
 from agent.measure.simulated.profiles import ProfileName
@@ -120,7 +120,7 @@ def test_a_revoked_key_ends_the_agent_and_keeps_what_waits(home: Path, run: Run)
     Spool(home / "spool").put(7, a_batch())
     no = refused(401, "not-signed-in", "That key is revoked.", "Enrol the device anew.")
     code, _, errors = run_at(home, run, lambda _asked: no)
-    assert code == 1
+    assert code == UNWANTED
     assert "That key is revoked.\n  Enrol the device anew. 1 pass waits to be sent, kept in" in told(errors)
     assert errors.endswith(f"{home / 'spool'}.\n")
     assert len(Spool(home / "spool").waiting()) == 1
@@ -131,7 +131,7 @@ def test_the_older_of_two_agents_with_one_identity_ends_and_says_what_to_do(home
         return refused(409, "agent-doubled") if asked.path == "/v1/leases" else Said()
 
     code, _, errors = run_at(home, run, script)
-    assert code == 1
+    assert code == UNWANTED
     assert "Two agents work with the identity of this device" in told(errors)
     assert "Stop one of the two" in errors
     assert "stepfarm-agent unenroll --force" in errors
@@ -141,7 +141,7 @@ def test_the_older_of_two_agents_with_one_identity_ends_and_says_what_to_do(home
 def test_an_orchestrator_of_another_version_ends_the_agent_and_keeps_what_waits(home: Path, run: Run) -> None:
     Spool(home / "spool").put(7, a_batch())
     code, _, errors = run_at(home, run, lambda _asked: Said(protocol=str(PROTOCOL_VERSION + 1)))
-    assert code == 1
+    assert code == UNWANTED
     assert "upgrade stepfarm on the agent" in told(errors)
     assert len(Spool(home / "spool").waiting()) == 1
 
@@ -258,7 +258,7 @@ def test_an_agent_without_work_delivers_what_waits_describes_itself_and_asks(hom
                 return next(answers)
 
     answers = iter([said(LeaseAnswer(lease=None, retry_after_s=0.0)), refused(401, "not-signed-in")])
-    assert run_at(home, run, script)[0] == 1
+    assert run_at(home, run, script)[0] == UNWANTED
     assert next(answers, None) is None
     assert Spool(home / "spool").waiting() == []
 
