@@ -120,7 +120,7 @@ def more_passes(
     speeds = 1 + DRIFT * generator.standard_normal(passes)
     truth = planted.truth_ns[chosen - FEWEST]
     return tuple(
-        _pass(chosen, truth * speed, noise, generator, round_=1, number=number)
+        one_pass(chosen, truth * speed, noise, generator, round_=1, number=number)
         for number, speed in enumerate(speeds.tolist())
     )
 
@@ -151,13 +151,13 @@ def _measured(
     # The latency of a curve is that of its usual pass, so that is what the truth is the truth of.
     speeds /= np.median(speeds)
     passes = tuple(
-        _pass(counts, truth_ns * speed, noise, generator, round_=0, number=number)
+        one_pass(counts, truth_ns * speed, noise, generator, round_=0, number=number)
         for number, speed in enumerate(speeds.tolist())
     )
     return Planted(passes, counts, truth_ns, tuple(after), tuple(change))
 
 
-def _pass(
+def one_pass(
     counts: NDArray[np.int64],
     truth_ns: Floats,
     noise: Noise,
@@ -166,6 +166,7 @@ def _pass(
     round_: int,
     number: int,
 ) -> PassReadings:
+    """One pass over ``counts``, whose true latency in it is ``truth_ns``."""
     latency = truth_ns * (1 + _scatter(noise, (len(counts),), generator))
     return PassReadings(
         fence=1,

@@ -129,7 +129,16 @@ def plan_words(plan: Plan) -> str:
         (True, True): f" from {plan.min_tokens} to {plan.max_tokens} tokens",
     }[plan.min_tokens is not None, plan.max_tokens is not None]
     passes = "1 pass" if plan.passes == 1 else f"{plan.passes} passes"
-    return f"{passes} over {counts}{bounds}"
+    if plan.exhaustive:
+        words = f"{passes} over {counts}{bounds}"
+    else:
+        words = f"a search for steps among {counts}{bounds}, plateaus of {plan.narrowest} tokens and more"
+    budgets = [
+        *([] if plan.budget_s is None else [f"{plan.budget_s:g} s"]),
+        *([] if plan.budget_readings is None else [f"{plan.budget_readings:,} readings"]),
+    ]
+    limit = f", at most {' and '.join(budgets)} a job" if budgets else ""
+    return f"{words}, steps confirmed in pairs{limit}" if plan.confirm else f"{words}{limit}"
 
 
 def queued_words(sweep: SweepView, now_ms: int) -> str:

@@ -14,10 +14,21 @@ from dashboard import address
 from dashboard.finding import labels_of
 from dashboard.sweep_wish import SUGGESTED, Wish
 from dashboard.wording import plain
-from orchestrator.analysis.planning import Plan
+from orchestrator.analysis.planning import MOST_BUDGET_READINGS, Plan
 from orchestrator.views import DeviceView, Label
 
 E = TypeVar("E", bound=Enum)
+
+EXHAUSTIVE = (
+    "Off, a search looks for steps, with a half to a seventh of the readings, and most counts get few or none. On, "
+    "every count gets all passes: for a whole curve, and steps that nobody thought of"
+)
+CONFIRM = (
+    "Times the two counts of each step in turn, 10 to 30 pairs a step. Without, steps stay candidates, "
+    "and a job of many steps takes perhaps a third less"
+)
+NARROWEST = "Steps nearer to one another than this may be missed. Half as narrow costs the search about twice as much"
+BUDGET = "The job ends there with what it has, and says what it is not sure of"
 
 
 def sweep_form(devices: Sequence[DeviceView], measured: Sequence[str]) -> Wish:
@@ -112,13 +123,43 @@ class _PlanFields(TypedDict):
     max_tokens: int | None
     blocks: bool
     priority: int
+    exhaustive: bool
+    narrowest: int
+    confirm: bool
+    budget_s: float | None
+    budget_readings: int | None
 
 
 def _plan() -> _PlanFields:
     default = Plan()
     with st.expander("Plan and priority", icon=":material/route:"):
+        exhaustive = st.checkbox("Measure every count", help=EXHAUSTIVE, key="new-exhaustive")
+        confirm = st.checkbox("Confirm the steps found", default.confirm, help=CONFIRM, key="new-confirm")
         left, right = st.columns(2)
         return _PlanFields(
+            exhaustive=exhaustive,
+            confirm=confirm,
+            narrowest=right.number_input(
+                "Narrowest plateau",
+                1,
+                4_096,
+                default.narrowest,
+                help=NARROWEST,
+                disabled=exhaustive,
+                key="new-narrowest",
+            ),
+            budget_s=left.number_input(
+                "At most seconds a job", 1.0, 86_400.0, None, placeholder="no limit", help=BUDGET, key="new-budget-s"
+            ),
+            budget_readings=right.number_input(
+                "At most readings a job",
+                10,
+                MOST_BUDGET_READINGS,
+                None,
+                placeholder="no limit",
+                help=BUDGET,
+                key="new-budget-readings",
+            ),
             passes=left.number_input(
                 "Passes", 1, 100, default.passes, help="More: narrower intervals, and more time", key="new-passes"
             ),

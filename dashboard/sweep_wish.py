@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from agent.errors import StepfarmError
 from agent.wire.codec import WireError
 from agent.wire.jobs import Workload
-from orchestrator.analysis.planning import Plan
+from orchestrator.analysis.planning import USUAL_NARROWEST, Plan
 from orchestrator.views import Label, SweepRequest
 
 SUGGESTED = (
@@ -36,6 +36,11 @@ FIELDS = {
     "min_tokens": "Fewest tokens",
     "max_tokens": "Most tokens",
     "blocks": "Time the blocks in place",
+    "exhaustive": "Measure every count",
+    "confirm": "Confirm the steps found",
+    "narrowest": "Narrowest plateau",
+    "budget_s": "At most seconds a job",
+    "budget_readings": "At most readings a job",
     "runtime": "Runtime",
     "priority": "Priority",
 }
@@ -61,6 +66,11 @@ class Wish:
     max_tokens: int | None
     blocks: bool
     priority: int
+    exhaustive: bool = False
+    narrowest: int = USUAL_NARROWEST
+    confirm: bool = True
+    budget_s: float | None = None
+    budget_readings: int | None = None
 
 
 def request(wish: Wish) -> SweepRequest:
@@ -82,6 +92,11 @@ def request(wish: Wish) -> SweepRequest:
                 min_tokens=wish.min_tokens,
                 max_tokens=wish.max_tokens,
                 blocks=wish.blocks,
+                exhaustive=wish.exhaustive,
+                narrowest=wish.narrowest,
+                confirm=wish.confirm,
+                budget_s=wish.budget_s,
+                budget_readings=wish.budget_readings,
             ),
             priority=wish.priority,
         )

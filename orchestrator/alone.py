@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from agent.wire.readings import Batch
 from orchestrator.analysis.analyse import Analysis, analyse
 from orchestrator.analysis.blocks import refusal_of_blocks
 from orchestrator.analysis.passes import PassReadings, pass_of
-from orchestrator.analysis.planning import Plan, next_round
+from orchestrator.analysis.planning import Plan, budget_used_up, next_round
+from orchestrator.analysis.steps import with_budget_used_up
 from orchestrator.curves.file import CurveFile, view_of
 from orchestrator.errors import BadRequest
 
@@ -86,7 +87,7 @@ def measure(
 
     Args:
         workload: what it is run with; by default batch 1 of float32 images on all cores, eager.
-        plan: which counts, and in how many passes; by default all counts in seven.
+        plan: which counts, and in how many passes; by default a search for steps that are then confirmed.
         told: called after each pass with its round and how many passes of it are done.
 
     Raises:
@@ -118,5 +119,12 @@ def measure(
         facts=facts,
         rounds=tuple(rounds),
         batches=tuple(batches),
-        analysis=analyse(passes),
+        analysis=_analysed(plan, facts, rounds, passes),
     )
+
+
+def _analysed(plan: Plan, facts: ModelFacts, rounds: list[Round], passes: list[PassReadings]) -> Analysis:
+    analysis = analyse(passes)
+    if budget_used_up(plan, facts, rounds, passes):
+        return replace(analysis, steps=with_budget_used_up(analysis.steps))
+    return analysis

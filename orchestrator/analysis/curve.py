@@ -204,6 +204,7 @@ def _tallies(passes: Sequence[PassReadings], counts: Integers, values: Floats) -
         counts=counts,
         readings=_tally(tokens[accepted], counts),
         rejected=_tally(tokens[~accepted], counts),
+        tried=_tally(np.concatenate([np.empty(0, np.int64), *(np.unique(one.tokens) for one in passes)]), counts),
         visited=np.isfinite(values),
     )
 

@@ -6,7 +6,7 @@ passes and readings that it rests on, and a curve by its own rules: one doubted 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +17,9 @@ from orchestrator.analysis.passes import Booleans, Floats, Integers, PassReading
 
 ENOUGH_READINGS = 5
 """Accepted readings that a point needs to stand without a doubt."""
+
+FEWEST_READINGS = 2
+"""Accepted readings without which nothing tells the error of a point, however few were asked for."""
 
 MOST_REJECTED = 0.4
 """The share of rejected readings beyond which a point, and a curve, is contended."""
@@ -60,13 +63,14 @@ class PointDoubt:
 class Tallies:
     """What there is at each count, arrays of one length.
 
-    ``readings`` were accepted and ``rejected`` were not; ``visited`` (passes, counts) is where a pass has an accepted
-    reading.
+    ``readings`` were accepted and ``rejected`` were not; ``tried`` passes came there, and ``visited`` (passes, counts)
+    is where a pass has an accepted reading.
     """
 
     counts: Integers
     readings: Integers
     rejected: Integers
+    tried: Integers
     visited: Booleans
 
 
@@ -124,7 +128,7 @@ def doubts_of_points(reasons: Sequence[Sequence[DoubtReason]], tallies: Tallies)
 
     - most of the passes with readings there were doubted: for each of their reasons;
     - more than `MOST_REJECTED` of the readings there were rejected: contended;
-    - fewer than `ENOUGH_READINGS` were accepted: too-few.
+    - fewer were accepted than are enough (`enough_of`): too-few.
     """
     found: dict[tuple[DoubtReason, str], list[int]] = defaultdict(list)
     for reason, evidence, tokens in (
@@ -159,9 +163,19 @@ def _rejected_there(tallies: Tallies) -> _Found:
 
 
 def _few_there(tallies: Tallies) -> _Found:
-    for at in np.flatnonzero(tallies.readings < ENOUGH_READINGS).tolist():
-        evidence = f"{tallies.readings[at]} of at least {ENOUGH_READINGS} readings were accepted"
+    enough = np.clip(tallies.tried, FEWEST_READINGS, ENOUGH_READINGS)
+    for at in np.flatnonzero(tallies.readings < enough).tolist():
+        evidence = f"{tallies.readings[at]} of at least {enough[at]} readings were accepted"
         yield DoubtReason.TOO_FEW, evidence, int(tallies.counts[at])
+
+
+def enough_of(tried: int) -> int:
+    """How many accepted readings a count needs to which ``tried`` passes came.
+
+    A search visits most counts a few times and on purpose; their errors lean on the scatter around them. What is
+    missing there is what was asked for and rejected.
+    """
+    return min(ENOUGH_READINGS, max(tried, FEWEST_READINGS))
 
 
 def doubts_of_curve(
@@ -175,13 +189,13 @@ def doubts_of_curve(
 
     - *contended*: more than `MOST_REJECTED` of all readings were rejected;
     - *too-few*: nothing was accepted, or more than `MOST_DOUBTED_POINTS` of the counts visited have fewer than
-      `ENOUGH_READINGS`; ``accepted`` says how many each has;
+      are enough (`enough_of`); ``accepted`` says how many each has;
     - a reason for which passes were doubted: more than `MOST_DOUBTED_POINTS` of the points are doubted for it; or,
       where no repeating mends it, more than `MOST_DOUBTED_VISITS` of the visits were in such passes.
     """
     return (
         *_contended(tallies, passes),
-        *_too_few(accepted, tallies),
+        *_too_few(accepted, Counter(tokens for one in passes for tokens in set(one.tokens.tolist())), tallies),
         *_by_passes(pass_doubts, tallies, point_doubts),
     )
 
@@ -197,8 +211,8 @@ def _contended(tallies: Tallies, passes: Sequence[PassReadings]) -> Iterable[Dou
         )
 
 
-def _too_few(accepted: Mapping[int, int], tallies: Tallies) -> Iterable[Doubt]:
-    few = sorted(tokens for tokens, readings in accepted.items() if readings < ENOUGH_READINGS)
+def _too_few(accepted: Mapping[int, int], tried: Mapping[int, int], tallies: Tallies) -> Iterable[Doubt]:
+    few = sorted(tokens for tokens, readings in accepted.items() if readings < enough_of(tried[tokens]))
     if not accepted:
         yield Doubt(reason=DoubtReason.TOO_FEW, evidence="there are no readings at all")
     elif not len(tallies.counts):
@@ -206,7 +220,8 @@ def _too_few(accepted: Mapping[int, int], tallies: Tallies) -> Iterable[Doubt]:
     elif len(few) > MOST_DOUBTED_POINTS * len(accepted):
         yield Doubt(
             reason=DoubtReason.TOO_FEW,
-            evidence=f"{len(few)} of {len(accepted)} token counts have fewer than {ENOUGH_READINGS} accepted readings, "
+            evidence=f"{len(few)} of {len(accepted)} token counts have too few accepted readings (fewer than "
+            f"{ENOUGH_READINGS}, and fewer than were asked for), "
             f"the poorest {min(accepted.values())}: {in_words(few)}",
         )
 

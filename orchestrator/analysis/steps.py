@@ -31,8 +31,14 @@ MOST_CONFIDENCE = 0.999
 DOUBTED_CONFIDENCE = 0.5
 """The most confidence in a step that rests on doubted points alone."""
 
+UNCLEAR_Z = 2.5
+"""A break between this and `LEAST_Z` is no step, and too clear to be passed over in silence."""
+
 VISIBLE_ERRORS = 5
 """A jump of this many standard errors of a point is found nearly always, one of 3 on 197 tokens three times in five."""
+
+MOST_UNSURE = 12
+"""Places named as not sure in words."""
 
 LARGEST_UNSEEN = 0.1
 """A curve on which a jump of 10 % could hide is too noisy to say that there is no step."""
@@ -104,12 +110,25 @@ class StepsOutcome(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepsFound:
-    """The steps by ascending tokens, or why there are none, in words for a person; and the slopes between breaks."""
+    """The steps by ascending tokens, or why there are none, in words for a person; and the slopes between breaks.
+
+    ``unsure`` are ranges of counts, first and last, in which a step may begin that is not clear enough to be one, or
+    whose place is not known to the count. ``budget_used_up`` says that its budget kept the job from measuring more.
+    Both stand in the words, too.
+    """
 
     outcome: StepsOutcome
     steps: tuple[Step, ...]
     explanation: str
     slopes: tuple[Slope, ...] = ()
+    unsure: tuple[tuple[int, int], ...] = ()
+    budget_used_up: bool = False
+
+
+def with_budget_used_up(found: StepsFound) -> StepsFound:
+    """``found`` of a job whose budget kept it from measuring more, which the words then say."""
+    words = f"{found.explanation}; the budget was used up before all was measured that was worth it"
+    return dataclasses.replace(found, budget_used_up=True, explanation=words)
 
 
 def confidence_of(z: float) -> float:
@@ -142,7 +161,18 @@ def find_steps(curve: Curve, pieces: Pieces | None = None, per_pass_ns: Floats |
         words = _all_doubted(curve, len(seen))
         return StepsFound(outcome=StepsOutcome.TOO_NOISY, steps=(), explanation=words, slopes=slopes)
     outcome, words = _ending(curve, steps, disputed)
-    return StepsFound(outcome=outcome, steps=steps, explanation=words, slopes=slopes)
+    unsure = _unsure(curve, pieces, steps)
+    words += _unsure_of(unsure)
+    return StepsFound(outcome=outcome, steps=steps, explanation=words, slopes=slopes, unsure=unsure)
+
+
+def _unsure(curve: Curve, pieces: Pieces, steps: Sequence[Step]) -> tuple[tuple[int, int], ...]:
+    """Where a step may begin: breaks that are nearly steps, and steps that may lie after more than one count."""
+    nearly = [step_at(curve, one) for one in pieces.breaks if UNCLEAR_Z <= abs(one.z) < LEAST_Z]
+    ranges = ((step.after_low_tokens, step.after_high_tokens) for step in (*nearly, *steps))
+    known = [(low, high) for low, high in ranges if low is not None and high is not None]
+    wide = known[: len(nearly)] + [(low, high) for low, high in known[len(nearly) :] if low != high]
+    return tuple(sorted(set(wide)))
 
 
 def _ending(curve: Curve, steps: tuple[Step, ...], disputed: Sequence[int]) -> tuple[StepsOutcome, str]:
@@ -224,6 +254,14 @@ def _all_doubted(curve: Curve, places: int) -> str:
     reasons = ", ".join(reason.value for reason in curve.distrusted)
     seen = f"; latency seems to jump at {places} places" if places > 1 else ""
     return f"cannot be told: the device doubted every pass ({reasons}){seen}; mend that and measure again"
+
+
+def _unsure_of(unsure: Sequence[tuple[int, int]]) -> str:
+    if not unsure:
+        return ""
+    shown = ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in unsure[:MOST_UNSURE])
+    more = f" and {len(unsure) - MOST_UNSURE} more" if len(unsure) > MOST_UNSURE else ""
+    return f"; not sure whether, or just where, latency jumps after {shown}{more}"
 
 
 def _disputed_of(disputed: Sequence[int]) -> str:

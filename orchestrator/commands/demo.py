@@ -94,7 +94,8 @@ def _simulate(
     from orchestrator.jobs.states import JobState
 
     print(f"\nSimulating, as {', '.join(device.name for device in devices)}. No hardware is timed here:", flush=True)
-    ended = _followed(options, client, devices, Plan(passes=SIMULATED_PASSES), stop)
+    plan = Plan(passes=SIMULATED_PASSES, exhaustive=True, confirm=False)
+    ended = _followed(options, client, devices, plan, stop)
     curves = sum(job.state is JobState.DONE for job in ended.jobs)
     print(f"{counted(curves, 'simulated curve')}, made up and marked as such wherever shown.", flush=True)
 

@@ -55,12 +55,14 @@ def _with_progress(model: str, workload: Workload, plan: Any) -> Measurement:
 
     from orchestrator.alone import measure
 
+    planned: dict[int, int] = {}
     with tqdm(total=plan.passes, desc=model, unit="pass", dynamic_ncols=True) as bar:
 
         def told(round_: Round, passes: int) -> None:
-            bar.total = plan.passes + (round_.max_passes if round_.number else 0)
-            bar.n = passes + (plan.passes if round_.number else 0)
-            bar.refresh()
+            planned[round_.number] = max(round_.max_passes, passes)
+            bar.total = sum(planned.values())
+            bar.n = bar.total - planned[round_.number] + passes
+            bar.set_postfix_str(f"round {round_.number}, {len(round_.tokens)} counts")
 
         return measure(model, workload, plan=plan, told=told)
 

@@ -102,6 +102,8 @@ def as_plain(found: Found) -> dict[str, Any]:
         "outcome": analysis.steps.outcome.value,
         "explanation": analysis.steps.explanation,
         "steps": [_plain_step(step) for step in analysis.steps.steps],
+        "unsure": [list(one) for one in analysis.steps.unsure],
+        "budget_used_up": analysis.steps.budget_used_up,
         "sweet_spots": [_plain_spot(spot) for spot in analysis.sweet_spots],
         "doubts": [{"reason": doubt.reason.value, "evidence": doubt.evidence} for doubt in analysis.curve.doubts],
         "point_doubts": [

@@ -15,6 +15,7 @@ from orchestrator.commands.workloads import in_short, plan, take_plan, take_work
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+    from orchestrator.analysis.planning import Plan
     from orchestrator.client import Client
     from orchestrator.views import SweepView
 
@@ -195,8 +196,12 @@ def _report(sweep: SweepView, *, as_json: bool, with_troubles: bool = True) -> N
             print(f"\n{trouble}")
 
 
+def _way(plan: Plan) -> str:
+    return counted(plan.passes, "pass") if plan.exhaustive else "a search for steps"
+
+
 def _headline(sweep: SweepView) -> str:
-    parts = [f"Sweep {sweep.id}", f"queued {when(sweep.created_ms)}", counted(sweep.plan.passes, "pass")]
+    parts = [f"Sweep {sweep.id}", f"queued {when(sweep.created_ms)}", _way(sweep.plan)]
     if sweep.priority:
         parts.append(f"priority {sweep.priority}")
     if sweep.retry_of is not None:

@@ -50,8 +50,32 @@ def take_plan(command: argparse.ArgumentParser) -> None:
     """Let ``command`` take how to measure."""
     default = Plan()
     command.add_argument(
-        "--passes", type=int, default=default.passes, metavar="N", help=f"passes (default: {default.passes})"
+        "--passes",
+        type=int,
+        default=default.passes,
+        metavar="N",
+        help=f"readings a count gets, about: a search gives most fewer (default: {default.passes})",
     )
+    command.add_argument(
+        "--exhaustive", action="store_true", help="measure every count in all passes, instead of searching for steps"
+    )
+    command.add_argument(
+        "--narrowest",
+        type=int,
+        default=default.narrowest,
+        metavar="N",
+        help=f"the search finds plateaus of so many tokens; fewer cost more (default: {default.narrowest})",
+    )
+    command.add_argument(
+        "--no-confirm",
+        dest="confirm",
+        action="store_false",
+        help="leave steps candidates: do not time them in pairs, 10 to 30 a step",
+    )
+    command.add_argument(
+        "--budget-seconds", type=float, metavar="S", help="measure for so long at most, and say what is unsure"
+    )
+    command.add_argument("--budget-readings", type=int, metavar="N", help="take so many readings at most, likewise")
     command.add_argument("--min-tokens", type=int, metavar="N", help="measure no fewer tokens than these")
     command.add_argument("--max-tokens", type=int, metavar="N", help="measure no more, but for the untouched model")
     command.add_argument("--stride", type=int, default=default.stride, metavar="N", help="every Nth count (default: 1)")
@@ -72,6 +96,11 @@ def plan(options: argparse.Namespace) -> Plan:
         stride=options.stride,
         seed=options.seed,
         blocks=options.blocks,
+        exhaustive=options.exhaustive,
+        narrowest=options.narrowest,
+        confirm=options.confirm,
+        budget_s=options.budget_seconds,
+        budget_readings=options.budget_readings,
     )
 
 

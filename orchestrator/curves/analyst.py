@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from agent.clock import Clock
 from agent.errors import StepfarmError
 from orchestrator.analysis.analyse import Analysis
 from orchestrator.analysis.passes import PassReadings
+from orchestrator.analysis.steps import with_budget_used_up
 from orchestrator.storage import curves
 from orchestrator.storage.database import Database
 from orchestrator.storage.tables import Curve
@@ -71,9 +73,12 @@ class Analyst:
             blob_sha256 = curve.blob_sha256
             # Of what the hash stands for, and nothing else: what came late is analysed once it is sealed.
             passes = curves.analysable(session, curve, curves.sealed_passes(curve))
+            used_up = curves.budget_is_used_up(session, curve, passes)
         if blob_sha256 is None:
             return
         # No transaction is open while the analysis runs; new readings meanwhile have another hash.
         analysis = self._analyser(passes)
+        if used_up:
+            analysis = replace(analysis, steps=with_budget_used_up(analysis.steps))
         with self._database.write() as session:
             curves.keep_analysis(session, curve_id, blob_sha256, analysis, now_ms=self._clock.epoch_ms())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -14,6 +14,7 @@ from agent.wire.enrolment import DeviceDescription, DeviceKind
 from agent.wire.fields import DeviceName, ModelName
 from agent.wire.jobs import ModelFacts, Workload
 from orchestrator.analysis.analyse import Analysis, analyse
+from orchestrator.analysis.steps import with_budget_used_up
 from orchestrator.curves.file import CurveFile, CurveOrigin
 from orchestrator.errors import BadRequest, NotFound
 from orchestrator.jobs.states import JobState
@@ -159,7 +160,11 @@ def _stored_analysis(session: Session, row: Curve) -> Analysis | None:
 
 
 def _analysed_now(session: Session, row: Curve) -> Analysis:
-    return analyse(curves.analysable(session, row, curves.passes_of(session, row)))
+    passes = curves.analysable(session, row, curves.passes_of(session, row))
+    analysis = analyse(passes)
+    if curves.budget_is_used_up(session, row, passes):
+        return replace(analysis, steps=with_budget_used_up(analysis.steps))
+    return analysis
 
 
 def readings(session: Session, curve_id: int) -> ReadingsView:

@@ -14,11 +14,12 @@ from agent.wire.jobs import Round as RoundRequested
 from agent.wire.readings import Batch
 from orchestrator.analysis.analyse import METHOD, METHOD_VERSION, Analysis
 from orchestrator.analysis.passes import PassReadings
+from orchestrator.analysis.planning import budget_used_up, stored_plan
 from orchestrator.curves import blob
 from orchestrator.curves.blob import StoredPass
 from orchestrator.errors import BadRequest, Conflict, NotFound
 from orchestrator.storage.imports import Imported, PassNotes
-from orchestrator.storage.tables import AnalysisResult, Attempt, Curve, Job, Pass, ReadingBatch, Round
+from orchestrator.storage.tables import AnalysisResult, Attempt, Curve, Job, Pass, ReadingBatch, Round, Sweep
 
 BUG = "This is a bug of the agent: please report it."
 
@@ -161,6 +162,20 @@ def analysable(session: Session, curve: Curve, passes: Sequence[StoredPass]) -> 
     notes = notes_of(session, curve)
     noted = [(one, notes[one.round, one.fence, one.number]) for one in passes]
     return [one.for_analysis(note.doubts, note.order) for one, note in noted]
+
+
+def budget_is_used_up(session: Session, curve: Curve, passes: Sequence[PassReadings]) -> bool:
+    """Whether the budget of its plan keeps the job of ``curve``, with ``passes``, from measuring more.
+
+    Of an imported curve nobody knows the plan.
+    """
+    if curve.job_id is None:
+        return False
+    job = session.get_one(Job, curve.job_id)
+    plan = stored_plan(session.get_one(Sweep, job.sweep_id).plan)
+    rows = session.scalars(sa.select(Round.request).where(Round.job_id == job.id).order_by(Round.number))
+    asked = [from_plain(RoundRequested, request) for request in rows]
+    return bool(asked) and budget_used_up(plan, from_plain(ModelFacts, curve.facts), asked, passes)
 
 
 def seal(session: Session, curve: Curve, *, now_ms: int) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from agent.wire.codec import from_plain, to_plain
 from agent.wire.jobs import Failure, FailureReason, ModelFacts, Task, Workload
 from agent.wire.jobs import Round as RoundRequested
-from orchestrator.analysis.planning import Plan
+from orchestrator.analysis.planning import Plan, stored_plan
 from orchestrator.errors import LeaseLost, NotFound
 from orchestrator.jobs import endings
 from orchestrator.jobs.states import MOVES, AttemptEnding, JobState
@@ -164,7 +164,7 @@ def note_facts(session: Session, job: Job, facts: ModelFacts, *, now_ms: int) ->
 
 def plan_of(session: Session, job: Job) -> Plan:
     """How the sweep of ``job`` wants it measured."""
-    return from_plain(Plan, session.get_one(Sweep, job.sweep_id).plan)
+    return stored_plan(session.get_one(Sweep, job.sweep_id).plan)
 
 
 def rounds_of(session: Session, job: Job) -> list[Round]:

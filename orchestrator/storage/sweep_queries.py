@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from agent.wire.codec import from_plain
-from orchestrator.analysis.planning import Plan
+from orchestrator.analysis.planning import stored_plan
 from orchestrator.jobs.progress import sweep_left_s
 from orchestrator.storage import sweeps
 from orchestrator.storage.job_queries import job_views, took_s
@@ -42,7 +41,7 @@ def _views(session: Session, rows: Sequence[Sweep], now_ms: int) -> tuple[SweepV
             id=row.id,
             created_ms=row.created_ms,
             priority=row.priority,
-            plan=from_plain(Plan, row.plan),
+            plan=stored_plan(row.plan),
             retry_of=row.retry_of,
             left_s=sweep_left_s(jobs[row.id], took),
             jobs=tuple(jobs[row.id]),

@@ -21,7 +21,7 @@ from tests.support.processes import descendants, is_loopback, listening, wait_un
 def test_a_finished_job_is_analysed_as_a_ray_task(cluster: Cluster) -> None:
     device = enrolled(cluster.url, cluster.client, "worker")
 
-    view = begun(device, cluster.client, plan=Plan(passes=5)).finish()
+    view = begun(device, cluster.client, plan=Plan(exhaustive=True, confirm=False, passes=5)).finish()
 
     assert view.summary.job_state is JobState.DONE
     assert {64, 128} <= {step.after_tokens for step in view.analysis.steps.steps}

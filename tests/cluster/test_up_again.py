@@ -43,7 +43,7 @@ def passes_stored(client: Client, sweep_id: int) -> list[tuple[int, int]]:
 def test_up_killed_in_mid_sweep_and_started_again_finishes_it_with_every_reading_once(
     cluster: Cluster, agent: None
 ) -> None:
-    plan = Plan(passes=PASSES, stride=14)
+    plan = Plan(exhaustive=True, confirm=False, passes=PASSES, stride=14)
     sweep = cluster.client.create_sweep(
         models=["deit_tiny_patch16_224"], workloads=[Workload(threads=1)], devices=["steadfast"], plan=plan
     )

@@ -37,7 +37,10 @@ def a_job(served: Served, device: str, *, model: str = "test_vit", plan: Plan | 
     """The number of a new sweep of one job."""
     workload = Workload(threads=1)
     return served.client.create_sweep(
-        models=[model], workloads=[workload], devices=[device], plan=plan or Plan(passes=PASSES)
+        models=[model],
+        workloads=[workload],
+        devices=[device],
+        plan=plan or Plan(exhaustive=True, confirm=False, passes=PASSES),
     ).id
 
 
@@ -69,7 +72,7 @@ def keys_of(served: Served, sweep_id: int) -> list[tuple[int, int]]:
 
 def test_a_real_model_is_measured_and_every_reading_is_stored(served: Served, tmp_path: Path) -> None:
     identity = enrolled(served, tmp_path, "real")
-    sweep = a_job(served, "real", plan=Plan(passes=2, min_tokens=2, stride=33))
+    sweep = a_job(served, "real", plan=Plan(exhaustive=True, confirm=False, passes=2, min_tokens=2, stride=33))
     with at_work(served.url, identity.key, tmp_path, child=COMMAND, hasty=False) as agent:
         job = ended(served, sweep)
         eventually(lambda: any("done" in line for line in agent.told), "the agent hears that the job is done")

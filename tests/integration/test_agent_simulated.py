@@ -85,7 +85,7 @@ def running(home: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
 
 def a_sweep(served: Served, *devices: str, model: str = MODEL, workload: Workload = ONE_THREAD) -> int:
     """The number of a new sweep of one job a device."""
-    plan = Plan(passes=PASSES, stride=7)
+    plan = Plan(exhaustive=True, confirm=False, passes=PASSES, stride=7)
     return served.client.create_sweep(models=[model], workloads=[workload], devices=list(devices), plan=plan).id
 
 

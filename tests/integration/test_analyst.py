@@ -160,8 +160,15 @@ def test_a_curve_that_breaks_the_analysis_is_tried_again_after_a_while(store: St
 def test_the_running_orchestrator_analyses_and_takes_back_expired_leases_by_itself(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         device = enrolled(served.url, served.client, "board")
-        begun(device, served.client, plan=Plan(passes=1, min_tokens=190, stride=4)).finish()
-        lost = begun(device, served.client, batch_size=4, plan=Plan(passes=1, min_tokens=190, stride=4))
+        begun(
+            device, served.client, plan=Plan(exhaustive=True, confirm=False, passes=1, min_tokens=190, stride=4)
+        ).finish()
+        lost = begun(
+            device,
+            served.client,
+            batch_size=4,
+            plan=Plan(exhaustive=True, confirm=False, passes=1, min_tokens=190, stride=4),
+        )
         with served.orchestrator.database.write() as session:
             session.execute(sa.update(Job).where(Job.id == lost.job_id).values(lease_until_ms=1))
 

@@ -28,7 +28,7 @@ from tests.support.store import a_batch, a_description, a_request
 
 NO_KEY, DEVICE, VIEWER, OPERATOR = CALLERS = ("no key", "device", "viewer", "operator")
 SWEEP = to_plain(SweepRequest(models=("a",), workloads=(Workload(),), devices=("nobody",), plan=Plan()))
-FEW = Plan(passes=1, min_tokens=190, stride=4)
+FEW = Plan(exhaustive=True, confirm=False, passes=1, min_tokens=190, stride=4)
 
 
 @dataclass(frozen=True)
@@ -285,7 +285,7 @@ def test_an_end_that_is_said_again_is_said(farm: Farm) -> None:
 
 
 def test_a_job_given_back_goes_on_after_the_passes_that_are_stored(farm: Farm) -> None:
-    plan = Plan(passes=3, min_tokens=190, stride=4)
+    plan = Plan(exhaustive=True, confirm=False, passes=3, min_tokens=190, stride=4)
     job = begun(enrolled(farm.served.url, farm.served.client, "resumer"), farm.served.client, plan=plan)
     job.post(0)
     job.device.client.end(job.job_id, EndReport(fence=job.fence, ending=Ending.GIVEN_BACK))

@@ -19,7 +19,7 @@ from orchestrator.views import DeviceState
 from tests.support.filling import begun, enrolled
 from tests.support.serving import Served, free_port, serving
 
-FEW = Plan(passes=5, min_tokens=180, stride=4)
+FEW = Plan(exhaustive=True, confirm=False, passes=5, min_tokens=180, stride=4)
 
 
 @pytest.fixture(scope="module")

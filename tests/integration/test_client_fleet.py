@@ -24,7 +24,7 @@ from orchestrator.views import DeviceState, JoinCodeState, Label
 from tests.support.filling import FACTS, RUN, FakeJob, begun, enrolled, fail_next, leased
 from tests.support.serving import Served, serving
 
-FEW = Plan(passes=2, min_tokens=190, stride=4)
+FEW = Plan(exhaustive=True, confirm=False, passes=2, min_tokens=190, stride=4)
 FAILURE = Failure(reason=FailureReason.MODEL_UNKNOWN, message="timm knows no such model.", advice="Look it up.")
 
 
@@ -183,7 +183,7 @@ def test_a_workload_with_more_threads_than_cores_is_refused_with_the_device(serv
 
 
 def test_the_time_left_grows_out_of_the_passes_that_came_in(served: Served) -> None:
-    job = a_job(served, "steady", plan=Plan(passes=4, min_tokens=190, stride=4))
+    job = a_job(served, "steady", plan=Plan(exhaustive=True, confirm=False, passes=4, min_tokens=190, stride=4))
     unknown = served.client.sweeps()[0]
     job.post(0)
 

@@ -21,7 +21,7 @@ from tests.support.curve_files import a_curve_file
 from tests.support.filling import begun, enrolled, sealed
 from tests.support.serving import Served, serving
 
-FEW = Plan(passes=5, stride=8)
+FEW = Plan(exhaustive=True, confirm=False, passes=5, stride=8)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from tests.support.plain_http import ask, problem_of
 from tests.support.serving import Served, serving
 from tests.support.store import a_request
 
-FEW = Plan(passes=1, min_tokens=190, stride=4)
+FEW = Plan(exhaustive=True, confirm=False, passes=1, min_tokens=190, stride=4)
 
 
 @pytest.fixture
@@ -105,7 +105,10 @@ def test_a_device_at_work_takes_up_its_new_key_by_itself_and_loses_no_reading(se
         assert (asked.secret, asked.key.state) == (None, KeyState.ROTATING)
         eventually(lambda: not is_good(served, before.key), "the new key is used, and the old one is good no more")
         sweep = served.client.create_sweep(
-            models=["test_vit"], workloads=[Workload()], devices=["board"], plan=Plan(passes=2)
+            models=["test_vit"],
+            workloads=[Workload()],
+            devices=["board"],
+            plan=Plan(exhaustive=True, confirm=False, passes=2),
         )
         eventually(lambda: served.client.sweep(sweep.id).ended, "the sweep ends")
         assert agent.spool.waiting() == []

@@ -33,7 +33,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         patch.setenv("STEPFARM_HOME", str(running.settings.home))
         patch.setenv("STEPFARM_PORT", str(running.settings.port))
         device = enrolled(running.url, running.client, "board")
-        begun(device, running.client, plan=Plan(passes=5, stride=4)).finish()
+        begun(device, running.client, plan=Plan(exhaustive=True, confirm=False, passes=5, stride=4)).finish()
         yield running
 
 

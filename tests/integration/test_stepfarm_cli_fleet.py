@@ -27,7 +27,7 @@ from tests.support.commands import Stepfarm
 from tests.support.filling import begun, enrolled, fail_next, leased
 from tests.support.serving import Served, serving
 
-FEW = Plan(passes=2, min_tokens=190, stride=4)
+FEW = Plan(exhaustive=True, confirm=False, passes=2, min_tokens=190, stride=4)
 FAILURE = Failure(reason=FailureReason.MODEL_UNKNOWN, message="timm knows no such model.", advice="Look it up.")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from agent.client import OrchestratorClient
 from agent.clock import SystemClock
+from agent.measure.order import visits_of_pass
 from agent.wire.conditions import ClockRate, Conditions, Doubt, Temperature
 from agent.wire.enrolment import DeviceDescription, DeviceKind, EnrolRequest, Package
 from agent.wire.jobs import (
@@ -21,6 +22,7 @@ from agent.wire.jobs import (
     Lease,
     LeaseRequest,
     ModelFacts,
+    Order,
     Round,
     RoundRequest,
     Workload,
@@ -32,7 +34,7 @@ from orchestrator.views import CurveView
 
 FACTS = ModelFacts(tokens=197, prefix_tokens=1, blocks=12, image_size=224, threads=2, runtime_version="2.9.0")
 STARTED_MS = 1_760_000_000_000
-FEW_COUNTS = Plan(passes=5, stride=4)
+FEW_COUNTS = Plan(exhaustive=True, confirm=False, passes=5, stride=4)
 RUN = "f" * 16
 
 
@@ -106,6 +108,8 @@ class FakeJob:
         order = [int(tokens) for tokens in generator.permutation(self.round.tokens)]
         for place in range(0, len(order), self.round.sentinel_every + 1):
             order.insert(place, self.round.sentinel)
+        if self.round.order is Order.ALTERNATING:
+            order = list(visits_of_pass(self.round, number))
         readings, now_ns = [], 10**9
         for position, tokens in enumerate(order):
             reading = self._reading(position, tokens, now_ns, generator)

@@ -69,6 +69,12 @@ def progress(done: int, planned: int, *, in_round: int = 0, left_s: float | None
 def a_sweep(*jobs: JobView, **changes: Any) -> SweepView:
     """Sweep 3 with ``jobs``, but for ``changes``."""
     sweep = SweepView(
-        id=3, created_ms=NOW_MS - 600_000, priority=0, plan=Plan(passes=7), retry_of=None, left_s=None, jobs=jobs
+        id=3,
+        created_ms=NOW_MS - 600_000,
+        priority=0,
+        plan=Plan(exhaustive=True, confirm=False, passes=7),
+        retry_of=None,
+        left_s=None,
+        jobs=jobs,
     )
     return dataclasses.replace(sweep, **changes)

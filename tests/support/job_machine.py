@@ -36,7 +36,7 @@ from tests.support.store import FACTS, Store, a_failure
 
 DEVICES = 2
 LEASE_MS = int(LEASE_S * 1_000)
-PLAN = Plan(passes=2, stride=8)
+PLAN = Plan(exhaustive=True, confirm=False, passes=2, stride=8)
 LONGEST_GAME = 4_000
 """So many requests finish any game: where they do not, a job is stuck."""
 

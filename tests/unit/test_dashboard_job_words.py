@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agent.wire.jobs import Workload
@@ -109,15 +111,26 @@ def test_a_sweep_is_called_by_models_batch_sizes_and_devices() -> None:
     assert sweep_words(a_sweep(*jobs)) == words
 
 
+def exhaustive(**other: Any) -> Plan:
+    return Plan(exhaustive=True, confirm=False, **other)
+
+
 @pytest.mark.parametrize(
     ("plan", "words"),
     [
-        (Plan(), "7 passes over every count"),
-        (Plan(passes=1, stride=2), "1 pass over every 2nd count"),
-        (Plan(stride=11), "7 passes over every 11th count"),
-        (Plan(stride=4, min_tokens=50), "7 passes over every 4th count from 50 tokens"),
-        (Plan(max_tokens=90), "7 passes over every count up to 90 tokens"),
-        (Plan(min_tokens=50, max_tokens=90), "7 passes over every count from 50 to 90 tokens"),
+        (
+            Plan(stride=2, budget_s=90, confirm=False),
+            "a search for steps among every 2nd count, plateaus of 8 tokens and more, at most 90 s a job",
+        ),
+        (Plan(exhaustive=True), "7 passes over every count, steps confirmed in pairs"),
+        (exhaustive(passes=1, stride=2), "1 pass over every 2nd count"),
+        (exhaustive(stride=11), "7 passes over every 11th count"),
+        (exhaustive(stride=4, min_tokens=50), "7 passes over every 4th count from 50 tokens"),
+        (exhaustive(max_tokens=90), "7 passes over every count up to 90 tokens"),
+        (
+            exhaustive(min_tokens=50, max_tokens=90),
+            "7 passes over every count from 50 to 90 tokens",
+        ),
     ],
 )
 def test_a_plan_is_told_in_words(plan: Plan, words: str) -> None:

@@ -28,7 +28,7 @@ from tests.support.chaos.programs import LEASE, PROFILE, DeviceAt, run_api, run_
 from tests.support.chaos.proxy import Proxy
 from tests.support.processes import descendants
 
-PLAN = Plan(passes=4, stride=5)
+PLAN = Plan(exhaustive=True, confirm=False, passes=4, stride=5)
 MODEL = "test_vit"
 BACKLOG = 2
 """So many jobs of a device are kept waiting while things befall it."""
