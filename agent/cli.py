@@ -26,9 +26,11 @@ from agent.identity import Identity, enrol, forget, read_identity
 from agent.locking import alone_in
 from agent.loop import Agent
 from agent.measure import isolation
+from agent.measure.cooling import MOST_COOLING_S
 from agent.measure.simulated.child import command_of
 from agent.measure.simulated.device import description_of
 from agent.measure.simulated.profiles import PROFILES, ProfileName
+from agent.measure.turn import Turn
 from agent.rotation import rotate_key
 from agent.signals import stopping_on_signals
 from agent.spool import UNOWNED, Spool
@@ -168,6 +170,9 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         child=_child_of(identity, pace_s=PACE_S if options.pace is None else options.pace),
         rotate_key=lambda: rotate_key(settings.agent_home, client, tell=tell),
         exports=Exports(settings.agent_home / "exports") if identity.profile is None else None,
+        # What is simulated never cools, and any number may go on at a time.
+        cool_down_s=MOST_COOLING_S if identity.profile is None else 0.0,
+        turn=Turn() if identity.profile is None else None,
     )
     agent = Agent(tools)
     with alone_in(settings.agent_home, program="stepfarm-agent"), stopping_on_signals(agent.stop, second_ends=True):

@@ -6,6 +6,7 @@ import contextlib
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,8 +16,10 @@ from agent.clock import Clock
 from agent.errors import MeasurementFailed, NoRoom, OrchestratorAway, Refused, StateError
 from agent.exports import Exports
 from agent.heartbeat import Heart, Stopped
+from agent.measure.cooling import CoolDown
 from agent.measure.isolation import COMMAND, MeasurementStopped, MeasuringChild
 from agent.measure.rounds import measure_round
+from agent.measure.turn import Turn
 from agent.outage import Outage
 from agent.pace import back_off
 from agent.spool import Spool
@@ -44,8 +47,9 @@ class Tools:
     """What the agent works with.
 
     ``tell`` gets a line for people at each thing worth telling; ``child`` is the command that starts a measuring child;
-    ``rotate_key`` gives the device another key, which ``client`` then signs in with.
     ``exports`` keeps exported models; None where the child has no use for them.
+    ``cool_down_s`` is how long a round may wait for heat to pass; ``turn`` is the machine's, which simulated devices do
+    not need; ``rotate_key`` gives the device another key, which ``client`` then signs in with.
     """
 
     client: OrchestratorClient
@@ -55,6 +59,8 @@ class Tools:
     rng: random.Random
     tell: Callable[[str], None]
     child: Sequence[str] = COMMAND
+    cool_down_s: float = 0.0
+    turn: Turn | None = None
     rotate_key: Callable[[], None] = lambda: None
     exports: Exports | None = None
 
@@ -133,7 +139,23 @@ class JobAtWork:
                 f"this agent does no {self._lease.task.value} jobs",
                 "Upgrade stepfarm on the device.",
             )
-        facts = self._child.start(self._lease.model, self._lease.workload, exported=self._exported())
+        exported = self._exported()
+        with self._turn():
+            self._measure_rounds(exported)
+
+    def _turn(self) -> AbstractContextManager[None]:
+        """Hold the machine's turn; the lease goes on while it is waited for."""
+        turn, job, tell = self._tools.turn, self._lease.job_id, self._tools.tell
+        if turn is None:
+            return contextlib.nullcontext()
+        return turn.waited_for(self._wait, lambda line: tell(f"Job {job}: {line}"))
+
+    def _wait(self, seconds: float) -> None:
+        if self._tools.clock.wait(self._stopped, seconds):
+            raise Interrupted
+
+    def _measure_rounds(self, exported: Path | None) -> None:
+        facts = self._child.start(self._lease.model, self._lease.workload, exported=exported)
         completed: int | None = None
         while True:
             round_, passes_done = self._next_round(facts, completed)
@@ -146,6 +168,7 @@ class JobAtWork:
                 fence=self._lease.fence,
                 clock=self._tools.clock,
                 keep=self._keep,
+                cool_down=self._cool_down(),
             )
             self._until_answered(lambda: self._tools.spool.deliver(self._tools.client))
             completed = round_.number
@@ -177,6 +200,14 @@ class JobAtWork:
             yield chunk
             if self._stopped.is_set():
                 raise Interrupted
+
+    def _cool_down(self) -> CoolDown | None:
+        if self._tools.cool_down_s <= 0:
+            return None
+        job = self._lease.job_id
+        return CoolDown(
+            self._child.rest, lambda line: self._tools.tell(f"Job {job}: {line}"), most_s=self._tools.cool_down_s
+        )
 
     def _next_round(self, facts: ModelFacts, completed: int | None) -> tuple[Round | None, int]:
         request = RoundRequest(fence=self._lease.fence, facts=facts, completed=completed)

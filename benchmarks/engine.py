@@ -100,7 +100,7 @@ class TroubledDevice:
         self._bursts = [(start, start + length) for start in starts]
         self._speed = 1.0
 
-    def load(self, _model: str, _workload: Workload) -> SyntheticSubject:
+    def load(self, _model: str, _workload: Workload, _exported: Path | None) -> SyntheticSubject:
         """The subject, which spends its true latency and what the trouble adds."""
         return SyntheticSubject(FACTS, self._latency_ns, self.clock.advance)
 
@@ -226,7 +226,7 @@ def _interleaved(device: TroubledDevice, seed: int) -> list[PassReadings]:
     kept: list[Batch] = []
     child = ChildInProcess(device)
     measure_round(child, round_, passes_done=0, fence=1, clock=device.clock, keep=kept.append)
-    return [pass_of(batch) for batch in kept]
+    return [pass_of(batch, round_) for batch in kept]
 
 
 def _sequential(device: TroubledDevice, seed: int) -> list[PassReadings]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from agent.clock import Clock, SystemClock
 from agent.device.describe import describe
+from agent.measure.cooling import CoolDown
 from agent.measure.isolation import MeasuringChild
 from agent.measure.rounds import measure_round
+from agent.measure.turn import Turn
 from agent.vit.exporting import ExportWish, export_apart
 from agent.wire.enrolment import DeviceDescription
 from agent.wire.jobs import ModelFacts, Round, Runtime, Workload
@@ -75,6 +79,15 @@ def _exported(model: str, workload: Workload) -> Iterator[Path | None]:
         yield path
 
 
+def _turn_of(clock: Clock, say: Callable[[str], None]) -> AbstractContextManager[None]:
+    never = threading.Event()  # a person who does not want to wait interrupts
+
+    def wait(seconds: float) -> None:
+        clock.wait(never, seconds)
+
+    return Turn().waited_for(wait, say)
+
+
 def measure(
     model: str,
     workload: Workload | None = None,
@@ -82,6 +95,7 @@ def measure(
     plan: Plan | None = None,
     clock: Clock | None = None,
     told: Callable[[Round, int], None] | None = None,
+    say: Callable[[str], None] = lambda _line: None,
 ) -> Measurement:
     """The token-latency curve of ``model``, a name of timm's, on this machine.
 
@@ -89,6 +103,7 @@ def measure(
         workload: what it is run with; by default batch 1 of float32 images on all cores, eager.
         plan: which counts, and in how many passes; by default a search for steps that are then confirmed.
         told: called after each pass with its round and how many passes of it are done.
+        say: gets a line for people where the device cools down, or waits for another measurement of this machine.
 
     Raises:
         MeasurementFailed: the model cannot be measured here; the message says why and what to do.
@@ -101,7 +116,7 @@ def measure(
     batches: list[Batch] = []
     passes: list[PassReadings] = []
     rounds: list[Round] = []
-    with _exported(model, workload) as exported, MeasuringChild(clock=clock) as child:
+    with _exported(model, workload) as exported, _turn_of(clock, say), MeasuringChild(clock=clock) as child:
         facts = child.start(model, workload, exported=exported)
         while (round_ := next_round(plan, facts, rounds, passes)) is not None:
 
@@ -111,7 +126,9 @@ def measure(
                 if told is not None:
                     told(round_, batch.number + 1)
 
-            measure_round(child, round_, passes_done=0, fence=FENCE, clock=clock, keep=keep)
+            measure_round(
+                child, round_, passes_done=0, fence=FENCE, clock=clock, keep=keep, cool_down=CoolDown(child.rest, say)
+            )
             rounds.append(round_)
     return Measurement(
         model=model,

@@ -37,6 +37,11 @@ class Baseline:
         self._level_ns: float | None = None
         self._off_ns: float | None = None
 
+    @property
+    def level_ns(self) -> float | None:
+        """What the sentinel takes, None before the first accepted reading of it."""
+        return self._level_ns
+
     def judge(self, readings: Sequence[Reading], sentinel: int) -> Verdict:
         """What to make of the pass with these ``readings``, the next one measured."""
         level_ns = level_of(readings, sentinel)

@@ -145,6 +145,16 @@ class MeasuringChild:
             raise self._nonsense("something else than a pass")
         return answer
 
+    def rest(self, seconds: float) -> None:
+        """Let ``seconds`` pass with the child idle.
+
+        Raises:
+            MeasurementStopped: it was cancelled meanwhile; the child is gone.
+        """
+        if self._clock.wait(self._cancelled, seconds):
+            self.close()
+            raise MeasurementStopped
+
     def cancel(self) -> None:
         """End the present or next wait at once with `MeasurementStopped`. For other threads and signal handlers."""
         self._cancelled.set()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import replace
 
 from agent.clock import Clock
 from agent.errors import MeasurementFailed
-from agent.measure.baseline import Baseline
+from agent.measure.baseline import Baseline, level_of
 from agent.measure.child_protocol import PassMeasured
+from agent.measure.cooling import CoolDown, Feel, hottest, should_cool
 from agent.measure.isolation import MeasuringChild
 from agent.measure.stopping import round_is_done
 from agent.wire.codec import WireError
 from agent.wire.conditions import Doubt
-from agent.wire.jobs import FailureReason, Round
+from agent.wire.jobs import FailureReason, Order, Round
 from agent.wire.readings import Batch, Reading
 
 FIRST_PASS_DEADLINE_S = 3_600.0
@@ -28,6 +31,7 @@ def measure_round(
     fence: int,
     clock: Clock,
     keep: Callable[[Batch], None],
+    cool_down: CoolDown | None = None,
 ) -> None:
     """Measure what is missing of ``round_``, of which ``passes_done`` are stored already.
 
@@ -37,6 +41,7 @@ def measure_round(
     Args:
         fence: the number of the attempt that measures.
         keep: gets the readings of each pass as soon as it is measured.
+        cool_down: waits where heat may have made a pass what it is; None where nothing cools, as in a simulation.
 
     Raises:
         MeasurementFailed: the child failed; the passes kept so far are good.
@@ -46,11 +51,15 @@ def measure_round(
     measured: list[tuple[Reading, ...]] = []
     slowest_s = 0.0
     baseline = Baseline()
+    began_celsius: float | None = None
     number = done = passes_done
     while not round_is_done(round_, done, measured, (clock.monotonic_ns() - began_ns) / 1e9):
         deadline_s = FIRST_PASS_DEADLINE_S if not measured else 60.0 + PATIENCE * slowest_s
         pass_began_ns = clock.monotonic_ns()
         one = child.measure_pass(round_, number, deadline_s=deadline_s)
+        if not measured:
+            began_celsius = hottest(one.before)
+        usual_ns, level_ns = baseline.level_ns, level_of(one.readings, round_.sentinel)
         slowest_s = max(slowest_s, (clock.monotonic_ns() - pass_began_ns) / 1e9)
         verdict = baseline.judge(one.readings, round_.sentinel)
         doubts = (*one.doubts, *verdict.doubts)
@@ -58,6 +67,14 @@ def measure_round(
         measured.append(one.readings)
         number += 1
         done += not verdict.measure_again
+        if cool_down is not None and should_cool(doubts, level_ns, usual_ns):
+            look_at = replace(round_, tokens=(round_.sentinel,), order=Order.SHUFFLED)
+            cool_down.until_cool(
+                Feel(celsius=began_celsius, sentinel_ns=baseline.level_ns),
+                Feel(celsius=hottest(one.after), sentinel_ns=level_ns),
+                round_.sentinel,
+                functools.partial(child.measure_pass, look_at, number, deadline_s=deadline_s),
+            )
 
 
 def _batch(one: PassMeasured, *, fence: int, round_number: int, number: int, doubts: tuple[Doubt, ...]) -> Batch:

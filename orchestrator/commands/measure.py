@@ -64,7 +64,7 @@ def _with_progress(model: str, workload: Workload, plan: Any) -> Measurement:
             bar.n = bar.total - planned[round_.number] + passes
             bar.set_postfix_str(f"round {round_.number}, {len(round_.tokens)} counts")
 
-        return measure(model, workload, plan=plan, told=told)
+        return measure(model, workload, plan=plan, told=told, say=bar.write)
 
 
 def _refuse_unwritable(path: Path | None) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from agent.client import AGENT_DOUBLED
 from agent.errors import Refused, StateError
+from agent.measure.turn import Turn
 from agent.spool import Spool
 from agent.wire.jobs import (
     Done,
@@ -233,6 +234,19 @@ def test_a_job_whose_round_is_refused_is_failed_with_what_the_orchestrator_said(
     assert report.failure is not None
     assert "The model has other tokens now." in report.failure.message
     assert report.failure.advice == "Queue the sweep again."
+
+
+def test_an_agent_waits_for_another_measurement_on_its_machine_with_the_lease_in_hand(tmp_path: Path) -> None:
+    other, its = Turn("stepfarm-test-troubles"), Turn("stepfarm-test-troubles")
+    assert other.take()
+    job = OneJob()
+    with scripted(job) as orchestrator, at_work(orchestrator.url, KEY, tmp_path, turn=its) as agent:
+        orchestrator.wait_for(lambda: len(orchestrator.on("/heartbeat")) >= 2)
+        assert not orchestrator.on("/rounds")
+        other.give()
+        orchestrator.wait_for(lambda: asks_again(orchestrator))
+    assert len(job.stored) == 3
+    assert sum("Another measurement is under way" in line for line in agent.told) == 1
 
 
 def test_a_task_that_this_agent_does_not_know_is_failed_unmeasured(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from agent.clock import SystemClock
 from agent.exports import Exports
 from agent.identity import Identity, enrol
 from agent.loop import Agent
+from agent.measure.turn import Turn
 from agent.rotation import rotate_key
 from agent.spool import Spool
 from agent.untold import Untold
@@ -59,7 +60,7 @@ def enrolled(served: Served, home: Path, name: str) -> Identity:
 
 @contextlib.contextmanager
 def at_work(
-    url: str, key: str, home: Path, *, child: Sequence[str] | None = None, hasty: bool = True
+    url: str, key: str, home: Path, *, child: Sequence[str] | None = None, hasty: bool = True, turn: Turn | None = None
 ) -> Iterator[AgentAtWork]:
     """An agent at work for the orchestrator at ``url`` until the context ends."""
     told: list[str] = []
@@ -73,6 +74,7 @@ def at_work(
         rng=random.Random(0),
         tell=told.append,
         child=child or synthetic_child.command(),
+        turn=turn,
         rotate_key=lambda: rotate_key(home, client, tell=told.append),
         exports=None if child is None else Exports(home / "exports"),
     )
