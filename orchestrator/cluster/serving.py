@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from orchestrator.errors import StartFailed
 from orchestrator.leftovers import SCRATCH_PREFIX, note_folder
 from orchestrator.listening import Listening
 from orchestrator.logs import FILE_NAME as LOG
+from orchestrator.storage.address import parsed
+from orchestrator.wiring import database_url
 
 APPLICATION = "stepfarm"
 
@@ -36,8 +38,9 @@ def serving(settings: Settings, listening: Listening) -> Iterator[None]:
     """The API where ``listening`` says, on a Ray of its own or on the cluster that RAY_ADDRESS names.
 
     Raises:
-        StartFailed: Ray or the application did not come up.
+        StartFailed: Ray or the application did not come up, or a cluster is to work with a file of this machine.
     """
+    refuse_file_on_cluster(settings, os.environ)
     _load(settings)
     handlers = {number: signal.getsignal(number) for number in STOPPING}
     with _scratch(settings) as scratch, _ray(scratch):
@@ -45,6 +48,19 @@ def serving(settings: Settings, listening: Listening) -> Iterator[None]:
         _serve(settings, listening)
         _take_back_signals(handlers)
         yield
+
+
+def refuse_file_on_cluster(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Refuse SQLite on a cluster: the API would open, or make, a file of whichever node it lands on.
+
+    Raises:
+        StartFailed: saying what to do.
+    """
+    if "RAY_ADDRESS" in environ and parsed(database_url(settings)).get_backend_name() == "sqlite":
+        raise StartFailed(
+            "RAY_ADDRESS names a cluster, and the database is an SQLite file, which every node would have for itself.",
+            "Name a PostgreSQL database in STEPFARM_DATABASE_URL, or unset RAY_ADDRESS.",
+        )
 
 
 @contextlib.contextmanager

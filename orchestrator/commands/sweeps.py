@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -164,9 +165,18 @@ def _cancel(options: argparse.Namespace, _settings: Settings) -> int:
 
 def _retry(options: argparse.Namespace, _settings: Settings) -> int:
     from orchestrator.client import Client
+    from orchestrator.jobs.states import WORTH_RETRYING
 
     client = Client()
-    return _queued(client, client.retry_sweep(options.id).view, options)
+    again = client.retry_sweep(options.id).view
+    old = client.sweep_view(options.id)
+    left_out = {job.device for job in old.jobs if job.state in WORTH_RETRYING} - {job.device for job in again.jobs}
+    if left_out:
+        print(
+            f"Left out, because they were revoked: {', '.join(sorted(left_out))}. Enrol them anew to measure there.",
+            file=sys.stderr,
+        )
+    return _queued(client, again, options)
 
 
 def _follow_and_report(client: Client, sweep: SweepView, options: argparse.Namespace) -> int:

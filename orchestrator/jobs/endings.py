@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from agent.wire.jobs import Failure, FailureReason
 from orchestrator.jobs.states import JobState
 
 MAX_STRIKES = 3
 """After so many attempts in a row that ended badly and brought nothing, a job is failed, not queued again."""
+
+LONGEST_MESSAGE = 4_000
+"""What a failure's message may hold on the wire (`agent.wire.fields.Paragraph`)."""
 
 BACK_OFF_BASE_MS = 5_000
 BACK_OFF_CAP_MS = 300_000
@@ -51,6 +56,17 @@ def after_bad_attempt(failure: Failure, *, strikes: int, progressed: bool, now_m
         return Verdict(JobState.FAILED, strikes, 0, failure)
     ceiling = min(BACK_OFF_CAP_MS, BACK_OFF_BASE_MS * 2 ** max(strikes - 1, 0))
     return Verdict(JobState.QUEUED, strikes, now_ms + rng.randint(0, ceiling), None)
+
+
+def with_earlier(failure: Failure, earlier: Sequence[Failure]) -> Failure:
+    """``failure`` of the last attempt at a job, with what the attempts before it ended with, where that differed."""
+    others = [one.message for one in earlier if one.message != failure.message]
+    if not others:
+        return failure
+    told = " ".join(
+        message if number == 1 else f"{message} ({number} times)" for message, number in Counter(others).items()
+    )
+    return replace(failure, message=f"{failure.message.rstrip('.')}. Attempts before it: {told}"[:LONGEST_MESSAGE])
 
 
 def expired() -> Failure:

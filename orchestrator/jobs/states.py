@@ -30,6 +30,10 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 """From each state, where a job may go. Back to ``queued`` go an expired lease and a job that was given back."""
 
 
+WORTH_RETRYING = frozenset({JobState.FAILED, JobState.CANCELLED})
+"""The jobs of a sweep that are queued again when it is tried again."""
+
+
 class AttemptEnding(str, Enum):
     """How one attempt at a job came to its end."""
 

@@ -280,12 +280,20 @@ def _end_badly(
     verdict = endings.after_bad_attempt(
         failure, strikes=job.strikes, progressed=_brought_a_pass(session, job), now_ms=now_ms, rng=rng
     )
+    # Read before the job is changed: half a change would be written with the question.
+    earlier = [] if verdict.failure is None else _earlier_failures(session, job)
     _move(job, verdict.state)
     job.strikes = verdict.strikes
     job.not_before_ms = verdict.not_before_ms
     if verdict.failure is not None:
-        job.failure = to_plain(verdict.failure)
+        job.failure = to_plain(endings.with_earlier(verdict.failure, earlier))
         job.ended_ms = now_ms
+
+
+def _earlier_failures(session: Session, job: Job) -> list[Failure]:
+    """What the attempts at ``job`` before the newest ended with, in order."""
+    rows = sa.select(Attempt.failure).where(Attempt.job_id == job.id, Attempt.fence < job.fence).order_by(Attempt.fence)
+    return [from_plain(Failure, failure) for failure in session.scalars(rows) if failure is not None]
 
 
 def _brought_a_pass(session: Session, job: Job) -> bool:

@@ -11,11 +11,9 @@ from agent.wire.codec import to_plain
 from agent.wire.jobs import Task, Workload
 from orchestrator.analysis.planning import Plan
 from orchestrator.errors import Conflict, NotFound
-from orchestrator.jobs.states import JobState
+from orchestrator.jobs.states import WORTH_RETRYING, JobState
 from orchestrator.storage import jobs
 from orchestrator.storage.tables import Device, Job, Sweep
-
-WORTH_RETRYING = (JobState.FAILED, JobState.CANCELLED)
 
 
 def create(

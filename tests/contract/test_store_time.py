@@ -104,3 +104,6 @@ def test_each_attempts_reason_is_kept_beside_the_jobs_own(store: Store) -> None:
         (False, True),
     ]
     assert store.state(leased.job_id) is JobState.FAILED
+    failure = store.job(leased.job_id).failure
+    assert failure is not None
+    assert failure["message"].startswith("it broke. Attempts before it: The device stopped answering")

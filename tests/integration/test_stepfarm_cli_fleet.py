@@ -292,6 +292,22 @@ def test_cancelling_says_which_jobs_stop_at_their_next_heartbeat(stepfarm: Stepf
     assert f"job {job.job_id}, at-work" in said
 
 
+def test_a_sweep_that_is_tried_again_names_the_devices_that_were_revoked_meanwhile(
+    stepfarm: Stepfarm, served: Served
+) -> None:
+    enrolled(served.url, served.client, "goes")
+    enrolled(served.url, served.client, "stays")
+    number = str(queued(stepfarm, "a", "--device", "goes", "stays")["id"])
+    stepfarm("sweep", "cancel", number)
+    served.client.revoke_device("goes")
+
+    said = stepfarm("sweep", "retry", number)
+
+    assert "Left out, because they were revoked: goes." in said.err
+    assert "1 job queued on 1 device" in said.out
+    served.client.cancel_sweep(served.client.sweeps()[0].id)
+
+
 def test_a_cancelled_sweep_is_tried_again(stepfarm: Stepfarm, served: Served) -> None:
     made = queued(stepfarm, "a", "b", "--device", "board")
     number = str(made["id"])

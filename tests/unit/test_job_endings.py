@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from orchestrator.jobs.endings import (
     after_bad_attempt,
     expired,
     restarted,
+    with_earlier,
 )
 from orchestrator.jobs.states import JobState
 
@@ -61,6 +63,16 @@ def test_an_attempt_that_brought_a_whole_pass_is_no_strike_and_clears_those_befo
 
 def test_a_failure_that_would_only_repeat_is_final_whatever_the_attempt_brought() -> None:
     assert verdict(0, FailureReason.ALL_REJECTED, progressed=True).state is JobState.FAILED
+
+
+def test_the_last_failure_names_what_went_wrong_before_it_where_that_was_something_else() -> None:
+    last = a_failure()
+    other = replace(last, message="the device was silent.")
+    assert with_earlier(last, [last, last]) == last
+    assert with_earlier(last, [other, last, other]).message == (
+        "it broke. Attempts before it: the device was silent. (2 times)"
+    )
+    assert len(with_earlier(last, [replace(last, message="x" * 4_000)]).message) == 4_000
 
 
 def test_the_wait_grows_with_the_strikes_and_never_beyond_its_ceiling() -> None:
