@@ -133,7 +133,7 @@ class JobAtWork:
             raise
 
     def _measure(self) -> None:
-        if self._lease.task is not Task.SWEEP:
+        if self._lease.task not in (Task.SWEEP, Task.VERIFICATION):
             raise MeasurementFailed(
                 FailureReason.WORKLOAD_UNSUPPORTED,
                 f"this agent does no {self._lease.task.value} jobs",

@@ -12,6 +12,7 @@ from agent.errors import ConfigError
 from agent.wire.codec import shape_of
 from agent.wire.fields import DeviceName
 from agent.wire.jobs import Done, Workload
+from agent.wire.schedules import Schedule
 from orchestrator.analysis.planning import Plan
 from orchestrator.curves.file import CurveFile, fit_to_send
 from orchestrator.keys import read_operator_key
@@ -37,6 +38,9 @@ from orchestrator.views import (
     SweepList,
     SweepRequest,
     SweepView,
+    VerificationList,
+    VerificationRequest,
+    VerificationView,
     is_loopback,
 )
 
@@ -181,6 +185,19 @@ class Client:
     def curve(self, curve_id: int) -> CurveView:
         """One curve with steps, sweet spots and recommendation."""
         return self._connection.get(f"/v1/curves/{curve_id}", CurveView)
+
+    def verify(self, curve_id: int, schedules: Sequence[Schedule], *, priority: int = 0) -> VerificationView:
+        """Have the device of a curve time these schedules, beside the plain model and uniform pruning."""
+        request = VerificationRequest(curve_id=curve_id, schedules=tuple(schedules), priority=priority)
+        return self._connection.post("/v1/verifications", request, VerificationView)
+
+    def verification(self, job_id: int) -> VerificationView:
+        """One verification, by the number of its job: what was predicted, and what the device said."""
+        return self._connection.get(f"/v1/verifications/{job_id}", VerificationView)
+
+    def verifications(self, curve_id: int) -> tuple[VerificationView, ...]:
+        """The verifications of schedules that were chosen on a curve, newest first."""
+        return self._connection.get(f"/v1/curves/{curve_id}/verifications", VerificationList).verifications
 
     def readings(self, curve_id: int) -> ReadingsView:
         """Every reading of a curve, with the conditions of its passes."""

@@ -31,7 +31,7 @@ class SampledPass:
 
 
 class _Visited(NamedTuple):
-    """What is done at one token count: the call to be timed, and what it tells of the blocks afterwards."""
+    """What is done at one token count or under one schedule: the call, and what it tells of the blocks afterwards."""
 
     call: Callable[[], None]
     blocks_ns: Callable[[], tuple[int, ...]]
@@ -57,7 +57,7 @@ class Sampler:
             MeasurementFailed: the round asks for what cannot be measured here.
         """
         visits = visits_of_pass(round_, number)
-        most = most_readings(0 if round_.subject is Subject.MODEL else self.subject.facts.blocks)
+        most = most_readings(self.subject.facts.blocks if round_.subject is Subject.BLOCKS else 0)
         if len(visits) > most:
             raise MeasurementFailed(
                 FailureReason.WORKLOAD_UNSUPPORTED,
@@ -72,13 +72,15 @@ class Sampler:
                     return SampledPass(readings=tuple(readings), complete=False)
                 # Retries must leave room for the visits to come, or the batch would be too long for the wire.
                 room = most - len(readings) - (len(visits) - done)
-                visited = self._prepared(round_.subject, tokens)
+                visited = self._prepared(round_, tokens)
                 readings += self._visit(visited, tokens, len(readings), min(MOST_RETRIES, room))
         return SampledPass(readings=tuple(readings), complete=True)
 
-    def _prepared(self, subject: Subject, tokens: int) -> _Visited:
-        if subject is Subject.MODEL:
+    def _prepared(self, round_: Round, tokens: int) -> _Visited:
+        if round_.subject is Subject.MODEL:
             return _Visited(self.subject.prepare(tokens), tuple)
+        if round_.subject is Subject.SCHEDULES:
+            return _Visited(self.subject.prepare_schedule(round_.schedules[tokens - 1]), tuple)
         timed = self.subject.prepare_blocks(tokens, self.clock.monotonic_ns)
         return _Visited(timed, timed.blocks_ns)
 

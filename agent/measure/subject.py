@@ -10,6 +10,7 @@ from agent.clock import Clock
 from agent.measure.gauge import Gauge
 from agent.wire.conditions import Conditions
 from agent.wire.jobs import ModelFacts, Round, Workload
+from agent.wire.schedules import Schedule
 
 
 class TimedBlocks(Protocol):
@@ -43,6 +44,13 @@ class MeasuredSubject(Protocol):
 
         Raises:
             MeasurementFailed: as `prepare`; or this subject is run as one and its blocks cannot be told apart.
+        """
+
+    def prepare_schedule(self, schedule: Schedule) -> Callable[[], None]:
+        """A call that runs the whole model once under ``schedule``.
+
+        Raises:
+            MeasurementFailed: the schedule does not fit the model, or none can be applied to this subject.
         """
 
 

@@ -9,6 +9,7 @@ from agent.clock import Clock
 from agent.measure.gauge import GaugeReading
 from agent.measure.stamps import Stamps
 from agent.wire.jobs import ModelFacts
+from agent.wire.schedules import Schedule
 
 
 class VirtualClock:
@@ -62,6 +63,14 @@ class SyntheticSubject:
     def prepare_blocks(self, tokens: int, now_ns: Callable[[], int]) -> SyntheticBlocks:
         """The same, as if every block and all that is outside of them took as long, the remainder outside."""
         return SyntheticBlocks(lambda: self._latency_ns(tokens), self._spend, self._facts.blocks, Stamps(now_ns))
+
+    def prepare_schedule(self, schedule: Schedule) -> Callable[[], None]:
+        """A call that spends the mean of the latencies of what leaves each block."""
+
+        def mean_ns() -> int:
+            return sum(map(self._latency_ns, schedule.leaving)) // len(schedule.leaving)
+
+        return lambda: self._spend(mean_ns())
 
 
 class SyntheticBlocks:

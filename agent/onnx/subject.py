@@ -19,6 +19,7 @@ from agent.vit.kept import kept_tokens
 from agent.vit.refusals import blocks_not_apart, first_line, not_finite, out_of_memory
 from agent.wire.codec import WireError
 from agent.wire.jobs import DataType, FailureReason, ModelFacts, Processor, Runtime, Workload
+from agent.wire.schedules import Schedule
 
 INPUT_SEED = 0
 
@@ -86,6 +87,14 @@ class OnnxSubject:
     def prepare_blocks(self, tokens: int, now_ns: Callable[[], int]) -> TimedBlocks:  # noqa: ARG002  # the protocol's
         """Refused: the file is executed as one piece."""
         raise blocks_not_apart(Runtime.ONNXRUNTIME)
+
+    def prepare_schedule(self, schedule: Schedule) -> Callable[[], None]:  # noqa: ARG002  # the protocol's
+        """Refused: the file knows one model, and no schedule."""
+        raise MeasurementFailed(
+            FailureReason.SCHEDULE_REFUSED,
+            "no schedule can be applied to an exported model",
+            "Verify on a curve of the runtime eager or compile-static.",
+        )
 
     def _call(self, tokens: int) -> _Call:
         kept = kept_tokens(tokens, all_tokens=self._facts.tokens, prefix_tokens=self._facts.prefix_tokens)

@@ -42,6 +42,23 @@ def forward_of(runtime: Runtime, *, backend: str = "inductor") -> Forward:
     return forward
 
 
+def whole_forward_of(
+    runtime: Runtime, model: torch.nn.Module, *, backend: str = "inductor"
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The forward pass of ``model`` as it is, as ``runtime`` executes it: of images, one graph where it is compiled."""
+    if runtime is Runtime.EAGER:
+        return model
+    _allow_graphs(MOST_TOKENS)  # one a model that is timed
+    compiled = torch.compile(model, fullgraph=True, dynamic=False, backend=backend)
+
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        with _compiler_explained():
+            logits: torch.Tensor = compiled(images)
+        return logits
+
+    return forward
+
+
 def _allow_graphs(count: int) -> None:
     """Have torch fail where it would make more graphs than ``count``; its own limits are eight, and 256 over all."""
     config = torch._dynamo.config  # noqa: SLF001

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from agent.errors import ScheduleRefused
 from agent.vit import reduction
+from agent.vit.fitting import misfit, no_class_token
 from agent.vit.models import all_tokens, not_plain
 from agent.wire.schedules import Method, Schedule
 
@@ -44,23 +45,14 @@ def _refuse_misfit(model: nn.Module, schedule: Schedule) -> None:
             "Choose a plain Vision Transformer, such as deit_tiny_patch16_224 or vit_base_patch16_224.",
         )
     assert isinstance(model, VisionTransformer)
-    has = {"blocks": len(model.blocks), "tokens": all_tokens(model), "prefix tokens": int(model.num_prefix_tokens)}
-    wants = {
-        "blocks": len(schedule.leaving),
-        "tokens": schedule.tokens,
-        "prefix tokens": schedule.prefix_tokens,
-    }
-    for what, wanted in wants.items():
-        if has[what] != wanted:
-            raise ScheduleRefused(
-                f"The schedule is for a model of {wanted} {what}, and this one has {has[what]}.",
-                "Use the model and image size that the schedule was made for, or make one for this.",
-            )
-    if schedule.prunes and schedule.method.needs_class_token and not model.has_class_token:
-        raise ScheduleRefused(
-            f"The method {schedule.method.value} asks the class token which patches matter; this model has none.",
-            f"Choose {Method.ONE_MORE.value} or {Method.TOKEN_MERGING.value}, which need none.",
-        )
+    found = misfit(
+        schedule, blocks=len(model.blocks), tokens=all_tokens(model), prefix_tokens=int(model.num_prefix_tokens)
+    )
+    # A prefix without a class token is registers alone.
+    if found is None and schedule.prunes and schedule.method.needs_class_token and not model.has_class_token:
+        found = no_class_token(schedule)
+    if found is not None:
+        raise found
 
 
 def _pruning(model: VisionTransformer, schedule: Schedule) -> nn.Sequential:

@@ -8,18 +8,22 @@ from typing import Any, cast
 
 import timm
 import torch
+from timm.models.vision_transformer import VisionTransformer
 
-from agent.errors import MeasurementFailed
+from agent.errors import MeasurementFailed, ScheduleRefused
 from agent.measure.cores import cores_allowed
 from agent.measure.stamps import Stamps
 from agent.vit.blocks import BlocksInPlace, CudaMarks
-from agent.vit.compiled import compiling, forward_of, mark_tokens_dynamic
+from agent.vit.compiled import compiling, forward_of, mark_tokens_dynamic, whole_forward_of
 from agent.vit.cut import CuttableVit
 from agent.vit.failures import memory_explained, refuse_out_of_memory, workload_explained
+from agent.vit.fitting import as_failure
 from agent.vit.kept import kept_tokens
 from agent.vit.models import all_tokens, load_model
 from agent.vit.refusals import blocks_not_apart, not_finite
+from agent.vit.scheduled import with_schedule
 from agent.wire.jobs import DataType, FailureReason, ModelFacts, Processor, Runtime, Workload
+from agent.wire.schedules import Schedule
 
 INPUT_SEED = 0
 
@@ -55,6 +59,7 @@ class VitSubject:
 
     def __init__(self, model: CuttableVit, workload: Workload, threads: int) -> None:
         self._model = model
+        self._scheduled: dict[Schedule, Callable[[torch.Tensor], torch.Tensor]] = {}
         self._runtime = workload.runtime
         self._forward = forward_of(workload.runtime)
         self._dynamic = workload.runtime is Runtime.COMPILE_DYNAMIC
@@ -89,21 +94,7 @@ class VitSubject:
         """A call that runs the model once, cut to ``tokens`` tokens, and returns when the result is there."""
         kept = self._kept(tokens)
         model, images, forward = self._model, self._images, self._forward
-
-        # A plain try costs nothing where a context manager would cost microseconds of every timed call.
-        def run() -> None:
-            try:
-                with torch.inference_mode():
-                    forward(model, images, kept)
-            except RuntimeError as error:
-                refuse_out_of_memory(error)
-                raise
-
-        def run_and_synchronise() -> None:
-            run()
-            torch.cuda.synchronize()
-
-        return run_and_synchronise if self._synchronise else run
+        return self._call(lambda: forward(model, images, kept))
 
     def prepare_blocks(self, tokens: int, now_ns: Callable[[], int]) -> BlocksInPlace:
         """The same call, with its blocks timed in place: by ``now_ns``, on a GPU by its own events."""
@@ -113,6 +104,43 @@ class VitSubject:
         if self._synchronise:
             return BlocksInPlace(self._model, self._images, kept, CudaMarks(), torch.cuda.synchronize)
         return BlocksInPlace(self._model, self._images, kept, Stamps(now_ns))
+
+    def prepare_schedule(self, schedule: Schedule) -> Callable[[], None]:
+        """A call that runs the whole model once under ``schedule``; with nothing pruned, the untouched model.
+
+        Raises:
+            MeasurementFailed: the schedule does not fit the model.
+        """
+        if schedule not in self._scheduled:
+            self._scheduled[schedule] = self._under(schedule)
+        forward, images = self._scheduled[schedule], self._images
+        return self._call(lambda: forward(images))
+
+    def _under(self, schedule: Schedule) -> Callable[[torch.Tensor], torch.Tensor]:
+        try:
+            # What is no plain ViT is refused within.
+            pruned = with_schedule(cast("VisionTransformer", self._model), schedule)
+        except ScheduleRefused as refused:
+            raise as_failure(refused) from None
+        return whole_forward_of(self._runtime, pruned)
+
+    def _call(self, work: Callable[[], object]) -> Callable[[], None]:
+        """A call that does ``work`` once and returns when the result is there."""
+
+        # A plain try costs nothing where a context manager would cost microseconds of every timed call.
+        def run() -> None:
+            try:
+                with torch.inference_mode():
+                    work()
+            except RuntimeError as error:
+                refuse_out_of_memory(error)
+                raise
+
+        def run_and_synchronise() -> None:
+            run()
+            torch.cuda.synchronize()
+
+        return run_and_synchronise if self._synchronise else run
 
     def _kept(self, tokens: int) -> torch.Tensor:
         """The indices of the ``tokens`` that stay, where the model is."""

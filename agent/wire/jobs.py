@@ -21,6 +21,10 @@ from agent.wire.fields import (
     Text,
     Tokens,
 )
+from agent.wire.schedules import Schedule
+
+MOST_SCHEDULES = 32
+"""The most schedules that are timed side by side."""
 
 
 class Task(str, Enum):
@@ -57,10 +61,15 @@ class Processor(str, Enum):
 
 
 class Subject(str, Enum):
-    """What is timed: the whole model cut to n tokens, or each of its blocks, in place, while that same model runs."""
+    """What is timed.
+
+    The whole model cut to n tokens; each of its blocks, in place, while that same model runs; or the whole model under
+    one schedule and another.
+    """
 
     MODEL = "model"
     BLOCKS = "blocks"
+    SCHEDULES = "schedules"
 
 
 class Order(str, Enum):
@@ -110,6 +119,9 @@ class Round(Message):
     A pass visits every count once, and ``sentinel`` every ``sentinel_every`` visits. After ``min_passes`` the round
     ends early when every count's relative standard error over passes is at most ``stop_error``, or ``budget_s`` of
     measuring are used up. ``seed`` and the pass number give the order.
+
+    Where the subject is schedules, ``schedules`` are those to be timed, and every count, the sentinel too and those of
+    the readings that come back, is the number of one of them, from 1.
     """
 
     number: Ordinal
@@ -123,9 +135,14 @@ class Round(Message):
     stop_error: Annotated[float, Range(0, 1)] | None = None
     budget_s: Seconds | None = None
     seed: Annotated[int, Range(0, 2**32 - 1)]
+    schedules: Annotated[tuple[Schedule, ...], Items(MOST_SCHEDULES)] = ()
 
     def __post_init__(self) -> None:
         Message.__post_init__(self)
+        if (self.subject is Subject.SCHEDULES) != bool(self.schedules):
+            raise WireError("schedules", "must be given exactly where the subject is schedules")
+        if self.schedules and max(*self.tokens, self.sentinel) > len(self.schedules):
+            raise WireError("tokens", f"must be numbers of the {len(self.schedules)} schedules")
         if self.max_passes < self.min_passes:
             raise WireError("max_passes", f"must not be below min_passes, {self.min_passes}")
         if len(set(self.tokens)) != len(self.tokens):
@@ -221,6 +238,7 @@ class FailureReason(str, Enum):
     CRASHED = "crashed"
     TIMED_OUT = "timed-out"
     ALL_REJECTED = "all-rejected"
+    SCHEDULE_REFUSED = "schedule-refused"
     INTERNAL = "internal"
 
 

@@ -9,12 +9,14 @@ from typing import Annotated, Any
 
 from agent.errors import ScheduleRefused
 from agent.wire.codec import Message, WireError, from_plain, parse
+from agent.wire.conditions import DoubtReason
 from agent.wire.enrolment import DeviceKind
 from agent.wire.fields import (
     HOUR_NS,
     DeviceName,
     EpochMs,
     Identifier,
+    Items,
     ModelName,
     Ordinal,
     Paragraph,
@@ -63,7 +65,7 @@ class Proof(Message):
     """What the device said of a schedule that was applied to the real model and timed beside two others.
 
     ``passes`` had all of them, in turn. ``uniform`` is pruning evenly in every block down to as many tokens in all,
-    None where that cannot be done.
+    None where that cannot be done. ``doubts`` are the device's own of those passes.
     """
 
     job_id: Identifier
@@ -75,6 +77,7 @@ class Proof(Message):
     uniform: Latency | None
     against_plain: Ratio
     against_uniform: Ratio | None
+    doubts: Annotated[tuple[DoubtReason, ...], Items(32)] = ()
 
     @property
     def proved(self) -> bool:
@@ -154,4 +157,6 @@ def _read(fields: Any, what: str) -> tuple[Schedule, str | None]:
 
 
 def _refused(message: str) -> ScheduleRefused:
-    return ScheduleRefused(message, "What a schedule holds is in docs/schedules.md.")
+    return ScheduleRefused(
+        message, "Export one with: stepfarm schedule export CURVE --output FILE (docs/schedules.md)."
+    )

@@ -23,6 +23,7 @@ from orchestrator.api import (
     openapi,
     problems,
     sweep_routes,
+    verification_routes,
 )
 from orchestrator.api.attempts import Attempts
 from orchestrator.api.metrics import Requests, Timed
@@ -63,6 +64,7 @@ def create_application(make_orchestrator: Callable[[], Orchestrator], *, behind_
         fleet_routes,
         key_routes,
         sweep_routes,
+        verification_routes,
         curve_routes,
     ):
         app.include_router(routes.router)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from agent.config import Settings
 from agent.errors import StepfarmError
 from agent.wire.schedules import Method
+from orchestrator.commands import verifying
 from orchestrator.commands.output import print_json, take_json
 from orchestrator.commands.workloads import choices, one_of, title_of
 
@@ -33,12 +34,13 @@ def add(commands: _SubParsersAction[Any]) -> None:
     command = subcommands.add_parser(
         "recommend", help="the best schedules of a curve, beside a single prune, uniform pruning and the paper's choice"
     )
-    _take_choice(command)
+    take_choice(command)
     take_json(command)
     command.set_defaults(run=_recommend)
+    verifying.add(subcommands)
 
 
-def _take_choice(command: argparse.ArgumentParser) -> None:
+def take_choice(command: argparse.ArgumentParser) -> None:
     """Let ``command`` take what schedules are chosen from, and by what."""
     command.add_argument("id", type=int, metavar="CURVE", help="the number of the curve")
     command.add_argument(
@@ -69,7 +71,7 @@ def _recommend(options: argparse.Namespace, _settings: Settings) -> int:
     from orchestrator.client import Client
 
     view = Client().curve(options.id)
-    found = _found(options, view)
+    found = found_in(options, view)
     if options.json:
         print_json(found)
     else:
@@ -77,7 +79,7 @@ def _recommend(options: argparse.Namespace, _settings: Settings) -> int:
     return 0
 
 
-def _found(options: argparse.Namespace, view: CurveView) -> SchedulesFound:
+def found_in(options: argparse.Namespace, view: CurveView) -> SchedulesFound:
     """The schedules of a curve that ``options`` ask for."""
     from orchestrator.analysis.frontier import Wish
     from orchestrator.analysis.schedules import schedules_of
@@ -173,5 +175,5 @@ def _notes(found: SchedulesFound) -> tuple[str, ...]:
         f"The paper's utility weighs {weights}; accuracy is the {found.accuracy}.",
         "Measured: the model cut to so many tokens before its first block, the most that a prune can save.",
         f"Predicted: the method {found.method.value} in those blocks, from blocks timed in place on the device.",
-        "None of it is proved: nothing has timed the pruned model on the device.",
+        "None of it is proved by that: have the device time the pruned model (stepfarm schedule verify CURVE --wait).",
     )

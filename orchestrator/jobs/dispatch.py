@@ -23,10 +23,11 @@ from agent.wire.jobs import (
 )
 from agent.wire.jobs import Round as RoundRequested
 from agent.wire.readings import Batch
+from orchestrator.analysis import proving
 from orchestrator.analysis.planning import next_round
 from orchestrator.errors import AgentDoubled, BadRequest, Conflict
 from orchestrator.jobs.states import AttemptEnding
-from orchestrator.storage import curves, devices, jobs
+from orchestrator.storage import curves, devices, jobs, verifications
 from orchestrator.storage.database import Database
 from orchestrator.storage.tables import Curve, Job, Round
 
@@ -179,12 +180,13 @@ class Dispatch:
                 current = from_plain(RoundRequested, asked[-1].request)
                 stored = curves.complete_passes(session, job_id, current.number)
                 return RoundAnswer(round=current, passes_done=stored)
-            following = next_round(
-                jobs.plan_of(session, job),
-                request.facts,
-                [from_plain(RoundRequested, row.request) for row in asked],
-                curves.analysable(session, curve, curves.passes_of(session, curve)),
-            )
+            rounds = [from_plain(RoundRequested, row.request) for row in asked]
+            passes = curves.analysable(session, curve, curves.passes_of(session, curve))
+            entries = verifications.entries_of(session, job)
+            if entries:
+                following = proving.next_round(entries, rounds, passes, seed=job.id)
+            else:
+                following = next_round(jobs.plan_of(session, job), request.facts, rounds, passes)
             if following is None:
                 jobs.conclude(session, job, curve, now_ms=now_ms, rng=self._rng)
             else:

@@ -25,6 +25,7 @@ PERMANENT = frozenset(
         FailureReason.MODEL_UNSUPPORTED,
         FailureReason.WORKLOAD_UNSUPPORTED,
         FailureReason.RUNTIME_MISSING,
+        FailureReason.SCHEDULE_REFUSED,
         # The rounds that repair have asked again and again already.
         FailureReason.ALL_REJECTED,
     }

@@ -48,6 +48,7 @@ def _curves() -> sa.Select[Curve, Job | None, Device | None, Any]:
         sa.select(Curve, Job, Device, sa.type_coerce(of, Curve.imported.type))
         .outerjoin(Job, Job.id == Curve.job_id)
         .outerjoin(Device, Device.id == Job.device_id)
+        .where(curves.is_curve())
         .options(sa.orm.defer(Curve.blob), sa.orm.defer(Curve.blob_sha256), sa.orm.defer(Curve.imported))
     )
 
@@ -142,7 +143,10 @@ def curve(session: Session, curve_id: int) -> CurveView:
     row = _one_curve(session, curve_id)
     stored = _stored_analysis(session, row[0])
     return CurveView(
-        summary=_summary(*row), sealed=stored is not None, analysis=stored or _analysed_now(session, row[0])
+        summary=_summary(*row),
+        sealed=stored is not None,
+        analysis=stored or _analysed_now(session, row[0]),
+        readings_sha256=row[0].blob_sha256,
     )
 
 

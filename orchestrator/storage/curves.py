@@ -19,7 +19,17 @@ from orchestrator.curves import blob
 from orchestrator.curves.blob import StoredPass
 from orchestrator.errors import BadRequest, Conflict, NotFound
 from orchestrator.storage.imports import Imported, PassNotes
-from orchestrator.storage.tables import AnalysisResult, Attempt, Curve, Job, Pass, ReadingBatch, Round, Sweep
+from orchestrator.storage.tables import (
+    AnalysisResult,
+    Attempt,
+    Curve,
+    Job,
+    Pass,
+    ReadingBatch,
+    Round,
+    Sweep,
+    Verification,
+)
 
 BUG = "This is a bug of the agent: please report it."
 
@@ -78,7 +88,7 @@ def _refuse_unasked(session: Session, curve: Curve, batch: Batch) -> None:
     strange = {reading.tokens for reading in batch.readings} - {*asked.tokens, asked.sentinel}
     if strange:
         raise BadRequest(f"Round {batch.round} of job {job_id} does not ask for {min(strange)} tokens.", BUG)
-    blocks = 0 if asked.subject is Subject.MODEL else from_plain(ModelFacts, curve.facts).blocks
+    blocks = from_plain(ModelFacts, curve.facts).blocks if asked.subject is Subject.BLOCKS else 0
     if batch.blocks != blocks:
         raise BadRequest(
             f"Round {batch.round} of job {job_id} times the subject {asked.subject.value}: its readings hold the times "
@@ -206,6 +216,11 @@ def to_seal(session: Session) -> list[int]:
     return list(session.scalars(ended.order_by(Curve.id)))
 
 
+def is_curve() -> sa.ColumnElement[bool]:
+    """The condition that a row of curves holds readings over token counts, not those of a verification."""
+    return ~sa.exists().where(Verification.job_id == Curve.job_id)
+
+
 def to_analyse(session: Session) -> list[int]:
     """The numbers of sealed curves whose readings this version of the method has not seen."""
     seen = sa.select(AnalysisResult.id).where(
@@ -214,7 +229,8 @@ def to_analyse(session: Session) -> list[int]:
         AnalysisResult.method == METHOD,
         AnalysisResult.method_version == METHOD_VERSION,
     )
-    return list(session.scalars(sa.select(Curve.id).where(Curve.blob.is_not(None), ~seen.exists()).order_by(Curve.id)))
+    waiting = sa.select(Curve.id).where(Curve.blob.is_not(None), is_curve(), ~seen.exists())
+    return list(session.scalars(waiting.order_by(Curve.id)))
 
 
 def keep_analysis(session: Session, curve_id: int, blob_sha256: str, analysis: Analysis, *, now_ms: int) -> None:

@@ -78,7 +78,7 @@ def _view(
         failure=None if job.failure is None else from_plain(Failure, job.failure),
         setback=from_plain(Failure, failure) if queued and failure is not None else None,
         waits_until_ms=job.not_before_ms if queued and job.not_before_ms > now_ms else None,
-        curve_id=curve_id,
+        curve_id=curve_id if Task(job.task) is Task.SWEEP else None,
         created_ms=job.created_ms,
         ended_ms=job.ended_ms,
         device_quiet=quiet,

@@ -13,7 +13,7 @@ from orchestrator.analysis.planning import Plan
 from orchestrator.errors import Conflict, NotFound
 from orchestrator.jobs.states import WORTH_RETRYING, JobState
 from orchestrator.storage import jobs
-from orchestrator.storage.tables import Device, Job, Sweep
+from orchestrator.storage.tables import Device, Job, Sweep, Verification
 
 
 def create(
@@ -34,7 +34,7 @@ def create(
     for model in models:
         for workload in workloads:
             for device_id in device_ids:
-                _queue(session, sweep, model=model, workload=to_plain(workload), device_id=device_id)
+                queue(session, sweep, model=model, workload=to_plain(workload), device_id=device_id)
     return sweep.id
 
 
@@ -71,28 +71,43 @@ def retry(session: Session, sweep_id: int, *, key_id: int, now_ms: int) -> int:
     session.add(sweep)
     session.flush()
     for job in again:
-        _queue(session, sweep, model=job.model, workload=job.workload, device_id=job.device_id)
+        anew = queue(
+            session, sweep, model=job.model, workload=job.workload, device_id=job.device_id, task=Task(job.task)
+        )
+        verified = session.get(Verification, job.id)
+        if verified is not None:
+            session.add(Verification(job_id=anew.id, curve_id=verified.curve_id, entries=verified.entries))
+    session.flush()
     return sweep.id
 
 
-def _queue(session: Session, sweep: Sweep, *, model: str, workload: dict[str, object], device_id: int) -> None:
-    session.add(
-        Job(
-            sweep_id=sweep.id,
-            device_id=device_id,
-            task=Task.SWEEP.value,
-            model=model,
-            workload=workload,
-            priority=sweep.priority,
-            state=JobState.QUEUED.value,
-            fence=0,
-            strikes=0,
-            not_before_ms=0,
-            created_ms=sweep.created_ms,
-        )
+def queue(
+    session: Session,
+    sweep: Sweep,
+    *,
+    model: str,
+    workload: dict[str, object],
+    device_id: int,
+    task: Task = Task.SWEEP,
+) -> Job:
+    """A new job of ``sweep``, queued."""
+    job = Job(
+        sweep_id=sweep.id,
+        device_id=device_id,
+        task=task.value,
+        model=model,
+        workload=workload,
+        priority=sweep.priority,
+        state=JobState.QUEUED.value,
+        fence=0,
+        strikes=0,
+        not_before_ms=0,
+        created_ms=sweep.created_ms,
     )
+    session.add(job)
     # One by one, so that job numbers follow the order asked for.
     session.flush()
+    return job
 
 
 def one(session: Session, sweep_id: int) -> Sweep:

@@ -168,6 +168,16 @@ class Job(Table):
     ended_ms: Mapped[int | None]
 
 
+class Verification(Table):
+    """What a job of the task verification times: ``entries``, schedules with what each must beat, chosen on a curve."""
+
+    __tablename__ = "verifications"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True, autoincrement=False)
+    curve_id: Mapped[int] = mapped_column(ForeignKey("curves.id"), index=True)
+    entries: Mapped[list[Any]] = mapped_column(PlainJson)
+
+
 class Attempt(Table):
     """One lease of a job, by its fence. ``claim`` is the device's name for its wish, so that asking again is safe."""
 

@@ -14,10 +14,18 @@ from orchestrator.views.fleet import (
 from orchestrator.views.keys import KeyList, KeyRequest, KeyState, KeyView, NewKey
 from orchestrator.views.labels import MOST_LABELS, Label, LabelChange, LabelName
 from orchestrator.views.sweeps import LONGEST_LEFT_S, JobView, Progress, SweepList, SweepRequest, SweepView
+from orchestrator.views.verifications import (
+    MOST_VERIFIED,
+    VerificationList,
+    VerificationRequest,
+    VerificationView,
+    VerifiedView,
+)
 
 __all__ = [
     "LONGEST_LEFT_S",
     "MOST_LABELS",
+    "MOST_VERIFIED",
     "CurveList",
     "CurveSummary",
     "CurveTaken",
@@ -44,5 +52,9 @@ __all__ = [
     "SweepList",
     "SweepRequest",
     "SweepView",
+    "VerificationList",
+    "VerificationRequest",
+    "VerificationView",
+    "VerifiedView",
     "is_loopback",
 ]

@@ -21,6 +21,7 @@ from agent.wire.fields import (
     MonotonicNs,
     Ordinal,
     Range,
+    Sha256Hex,
     Text,
     Tokens,
 )
@@ -82,11 +83,15 @@ class CurveList(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurveView(Message):
-    """A curve with its analysis. While the job still runs the analysis is of the readings so far (``sealed`` false)."""
+    """A curve with its analysis. While the job still runs the analysis is of the readings so far (``sealed`` false).
+
+    ``readings_sha256`` is of all readings, once they are sealed.
+    """
 
     summary: CurveSummary
     sealed: bool
     analysis: Analysis
+    readings_sha256: Sha256Hex | None = None
 
     @property
     def tokens(self) -> Integers:

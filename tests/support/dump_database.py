@@ -14,10 +14,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from agent.wire.jobs import FailureReason
+from agent.vit.exporting import ExportWish
+from agent.wire.exports import ExportFile
+from agent.wire.jobs import DataType, FailureReason
 from orchestrator.analysis.analyse import analyse
 from orchestrator.curves.analyst import Analyst
-from orchestrator.storage import schema
+from orchestrator.storage import exports, schema
 from orchestrator.storage.database import Database
 from tests.support.store import LEASE_MS, Store, a_batch
 
@@ -27,14 +29,16 @@ PASSES = 5
 def fill(store: Store) -> None:
     """Two devices with a history: jobs done, failed, cancelled, given back, at work and waiting."""
     board, other = store.enrol("board"), store.enrol("phone")
-    _measured(store, board)
+    curve = _measured(store, board)
     _failed(store, other)
     store.cancel(store.sweep(other, models=("vit_tiny_patch16_224",)))
     _at_work(store, board)
     store.sweep(board, other, models=("deit_base_patch16_224",), priority=5)
+    _exported(store)
+    store.verification(curve)
 
 
-def _measured(store: Store, device: int) -> None:
+def _measured(store: Store, device: int) -> int:
     store.sweep(device, models=("deit_tiny_patch16_224",))
     leased = store.leased(device, "measured")
     curve = store.begin_curve(device, leased)
@@ -45,6 +49,14 @@ def _measured(store: Store, device: int) -> None:
     # One pass came after the curve was sealed: it waits beside the blob.
     store.take_in(device, leased.job_id, a_batch(leased.fence, PASSES))
     assert store.curve(curve).blob is not None
+    return curve
+
+
+def _exported(store: Store) -> None:
+    wish = ExportWish(model="deit_tiny_patch16_224", image_size=None, data_type=DataType.FLOAT32)
+    with store.database.write() as session:
+        file = ExportFile(sha256="ab" * 32, size_bytes=23_000_000)
+        exports.add(session, wish, "torch 2.15, timm 1.0.31", file, now_ms=store.clock.epoch_ms())
 
 
 def _failed(store: Store, device: int) -> None:

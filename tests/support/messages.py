@@ -31,6 +31,7 @@ from agent.wire.jobs import (
 )
 from agent.wire.problems import Problem
 from agent.wire.readings import Accepted, Batch, Reading, Rejection
+from agent.wire.schedules import Method, Schedule
 
 CLAIM = "00112233445566778899aabbccddeeff"
 RUN = "ffeeddccbbaa99887766554433221100"
@@ -122,6 +123,20 @@ BATCH_OF_BLOCKS = Batch(
     ),
 )
 
+ROUND_OF_SCHEDULES = Round(
+    number=0,
+    subject=Subject.SCHEDULES,
+    tokens=(2,),
+    sentinel=1,
+    min_passes=10,
+    max_passes=10,
+    seed=0,
+    schedules=(
+        Schedule(method=Method.ONE_MORE, tokens=197, prefix_tokens=1, leaving=(197, 197)),
+        Schedule(method=Method.ONE_MORE, tokens=197, prefix_tokens=1, leaving=(197, 141)),
+    ),
+)
+
 FAILURE = Failure(
     reason=FailureReason.OUT_OF_MEMORY,
     message="the process was killed",
@@ -140,6 +155,7 @@ MESSAGES: dict[str, Message] = {
     "heartbeat-answer": HeartbeatAnswer(lease_s=90.0, cancel=True),
     "round-request": RoundRequest(fence=3, facts=FACTS, completed=0),
     "round-answer": RoundAnswer(round=ROUND, passes_done=2),
+    "round-answer-schedules": RoundAnswer(round=ROUND_OF_SCHEDULES, passes_done=0),
     "round-answer-done": RoundAnswer(round=None, passes_done=0),
     "batch": BATCH,
     "batch-of-blocks": BATCH_OF_BLOCKS,

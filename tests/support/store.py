@@ -11,11 +11,23 @@ from agent.wire.conditions import Conditions, Doubt, Temperature
 from agent.wire.enrolment import DeviceDescription, DeviceKind, EnrolRequest
 from agent.wire.jobs import Failure, FailureReason, ModelFacts, Round, Workload
 from agent.wire.readings import Batch, Reading, Rejection
+from agent.wire.schedules import Method, Schedule
 from orchestrator.analysis.planning import Plan
+from orchestrator.analysis.proving import Entry
 from orchestrator.jobs.dispatch import LEASE_S
 from orchestrator.jobs.states import AttemptEnding, JobState
 from orchestrator.roles import Role
-from orchestrator.storage import curves, devices, enrolment, fleet_queries, jobs, keys, sweep_queries, sweeps
+from orchestrator.storage import (
+    curves,
+    devices,
+    enrolment,
+    fleet_queries,
+    jobs,
+    keys,
+    sweep_queries,
+    sweeps,
+    verifications,
+)
 from orchestrator.storage.database import Database
 from orchestrator.storage.jobs import LeasedJob
 from orchestrator.storage.tables import Attempt, Curve, Job
@@ -112,6 +124,19 @@ class Store:
                 device_ids=device_ids,
                 plan=Plan(),
                 priority=priority,
+                key_id=self.key_id,
+                now_ms=self.clock.epoch_ms(),
+            )
+
+    def verification(self, curve_id: int) -> int:
+        """The number of a new job that verifies a schedule chosen on the curve."""
+        once = Schedule(method=Method.RANDOM, tokens=17, prefix_tokens=1, leaving=(17, 9))
+        with self.database.write() as session:
+            return verifications.create(
+                session,
+                session.get_one(Curve, curve_id),
+                [Entry(schedule=once, uniform=None)],
+                priority=0,
                 key_id=self.key_id,
                 now_ms=self.clock.epoch_ms(),
             )

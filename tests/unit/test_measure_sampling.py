@@ -14,6 +14,7 @@ from agent.measure.sampling import MOST_RETRIES, Sampler
 from agent.measure.synthetic import SyntheticSubject, VirtualClock, busy_waiting
 from agent.wire.jobs import FailureReason, ModelFacts, Round, Subject
 from agent.wire.readings import MOST_BLOCK_TIMES, MOST_READINGS, Rejection, most_readings
+from agent.wire.schedules import Method, Schedule
 
 FACTS = ModelFacts(tokens=197, prefix_tokens=1, blocks=12, image_size=224, threads=1, runtime_version="synthetic")
 
@@ -160,3 +161,24 @@ def test_on_the_real_clock_a_reading_is_at_least_the_work_that_was_done() -> Non
     sampler = Sampler(subject=subject, clock=clock, gauge=ThreadGauge(), threads=1)
     for reading in sampler.measure_pass(a_round(2, 20), 0).readings:
         assert reading.latency_ns >= 10_000 * reading.tokens
+
+
+def test_where_schedules_are_timed_each_reading_says_the_number_of_its_schedule() -> None:
+    schedules = tuple(
+        Schedule(method=Method.RANDOM, tokens=200, prefix_tokens=1, leaving=leaving)
+        for leaving in ((200, 200), (200, 100), (100, 100))
+    )
+    round_ = Round(
+        number=0,
+        subject=Subject.SCHEDULES,
+        tokens=(2, 3),
+        sentinel=1,
+        min_passes=1,
+        max_passes=1,
+        seed=1,
+        schedules=schedules,
+    )
+    one = a_sampler(lambda tokens: 1_000 * tokens).measure_pass(round_, 0)
+    assert sorted(reading.tokens for reading in one.readings) == [1, 1, 2, 3]
+    latencies = {reading.tokens: reading.latency_ns for reading in one.readings}
+    assert latencies[1] > latencies[2] > latencies[3]

@@ -23,6 +23,7 @@ from agent.wire.enrolment import DeviceKind
 from agent.wire.fields import HOUR_NS
 from agent.wire.jobs import FailureReason, Processor, Round, Runtime, Subject, Workload
 from agent.wire.readings import Rejection
+from agent.wire.schedules import Method, Schedule
 
 MODEL = "deit_tiny_patch16_224"
 ONE_THREAD = Workload(threads=1)
@@ -243,3 +244,32 @@ def test_the_blocks_of_a_simulated_device_share_what_a_forward_pass_takes() -> N
     for reading in one.readings:
         assert len(reading.blocks_ns) == 12
         assert sum(reading.blocks_ns) == pytest.approx(0.95 * reading.latency_ns, rel=1e-5)
+
+
+def test_a_schedule_takes_between_what_all_its_tokens_and_its_last_ones_would_take() -> None:
+    once = Schedule.pruned_once(Method.ONE_MORE, tokens=197, prefix_tokens=1, blocks=12, block=3, keep=100)
+    nothing = replace(once, leaving=(197,) * 12)
+    round_ = Round(
+        number=0,
+        subject=Subject.SCHEDULES,
+        tokens=(2,),
+        sentinel=1,
+        min_passes=1,
+        max_passes=1,
+        seed=3,
+        schedules=(nothing, once),
+    )
+    (one,) = measured(ProfileName.STAIRS, 0, round_=round_)
+    curve = PROFILES[ProfileName.STAIRS].curve(MODEL, ONE_THREAD)
+    found = {reading.tokens: reading.latency_ns for reading in one.readings}
+    assert found[1] == pytest.approx(curve.latency_ns(197), rel=0.03)
+    assert curve.latency_ns(100) < found[2] < curve.latency_ns(197)
+
+
+def test_a_schedule_for_another_model_is_refused_on_a_simulated_device_too() -> None:
+    other = Schedule(method=Method.RANDOM, tokens=197, prefix_tokens=1, leaving=(197, 100))
+    device = SimulatedDevice(PROFILES[ProfileName.STAIRS], "x", pace_s=0, clock=CountingClock())
+    subject = device.load(MODEL, ONE_THREAD)
+    with pytest.raises(MeasurementFailed, match="2 blocks, and this one has 12") as refused:
+        subject.prepare_schedule(other)
+    assert refused.value.reason is FailureReason.SCHEDULE_REFUSED

@@ -16,17 +16,25 @@ from agent.measure.simulated.curves import CORES, TrueCurve
 from agent.measure.simulated.models import SimulatedModel, model_named
 from agent.measure.simulated.noise import Disturbance, SimulatedClock
 from agent.measure.simulated.profiles import Profile
+from agent.vit.fitting import refuse_misfit
 from agent.vit.kept import kept_tokens
 from agent.wire.codec import encode
 from agent.wire.conditions import ClockRate, Conditions, Temperature
 from agent.wire.enrolment import DeviceDescription, DeviceKind
 from agent.wire.jobs import DataType, FailureReason, ModelFacts, Round, Runtime, Workload
+from agent.wire.schedules import Schedule
 
 MEMORY_BYTES = 1024**3
 VALUES_OF_A_TOKEN = 12
 """Activations that a block holds for each feature of a token: queries, keys, values, the MLP's inside, and copies."""
 
 CLOCK_MHZ = 1_500.0
+
+ATTENTION_SHARE = 0.45
+"""Of what a block takes; the rest is its MLP's."""
+
+CHOOSING_SHARE = 0.08
+"""What a block takes more where tokens go, by whatever method."""
 
 OUTSIDE_SHARE = 0.05
 """Of a forward pass, what embedding, norm and head take; the blocks share the rest alike."""
@@ -169,6 +177,30 @@ class SimulatedSubject:
     def prepare_blocks(self, tokens: int, now_ns: Callable[[], int]) -> SimulatedBlocks:
         """The same call; each block takes an equal share of whatever it comes to take."""
         return SimulatedBlocks(self.prepare(tokens), now_ns, self._facts.blocks)
+
+    def prepare_schedule(self, schedule: Schedule) -> Callable[[], None]:
+        """A call that lets the latency of the model under ``schedule`` pass.
+
+        Raises:
+            MeasurementFailed: the schedule is for another model.
+        """
+        refuse_misfit(schedule, self._facts)
+        self._pause()
+        latency_ns = _under(schedule, self._curve) * self._profile.heat.slowdown(self.progress)
+        self._visited += 1
+        return lambda: self._disturbance.spend(latency_ns)
+
+
+def _under(schedule: Schedule, curve: TrueCurve) -> float:
+    """What the model takes under ``schedule``: each block its attention on what enters, its MLP on what leaves."""
+    of_blocks = 0.0
+    for entering, leaving in zip(schedule.entering, schedule.leaving, strict=True):
+        into, out = curve.latency_ns(entering), curve.latency_ns(leaving)
+        of_blocks += ATTENTION_SHARE * into + (1 - ATTENTION_SHARE) * out
+        if leaving < entering:
+            of_blocks += CHOOSING_SHARE * into
+    outside = OUTSIDE_SHARE * curve.latency_ns(schedule.leaving[-1])
+    return (1 - OUTSIDE_SHARE) * of_blocks / len(schedule.leaving) + outside
 
 
 class SimulatedBlocks:
