@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.clock import SystemClock
 from agent.device import advice
 from agent.device.checks import Check, Status
 from agent.device.commands import RunCommand, UntilItFails, run_command
@@ -14,10 +15,13 @@ from agent.device.conditions import read_conditions
 from agent.device.describe import installed_version
 from agent.device.jetson import power_modes
 from agent.device.linux import turbo_of
+from agent.device.noise import Noise, check_noise, noise_now
 from agent.device.package_checks import check_architecture, check_onnxruntime, check_package, check_python
 from agent.device.probe import Probed, probe_import
 from agent.device.recognise import recognise
 from agent.device.sysfs import fastest_of_cores
+from agent.measure.gauge import ThreadGauge
+from agent.measure.turn import Turn
 from agent.wire.conditions import Conditions
 from agent.wire.enrolment import DeviceKind
 
@@ -37,6 +41,7 @@ def checks(
     bits: int = BITS,
     cores: Callable[[], int | None] = os.cpu_count,
     conditions: Conditions | None = None,
+    noise: Callable[[], Noise | None] = lambda: noise_now(SystemClock(), ThreadGauge(), Turn()),
 ) -> tuple[Check, ...]:
     """All checks, in the order to read them.
 
@@ -50,6 +55,7 @@ def checks(
         bits: the width of its addresses.
         cores: what counts the cores of the machine.
         conditions: how the device feels; read from ``root`` where it is None.
+        noise: what times the same work for a second.
     """
     kernel = os.uname()
     known = kind or recognise(root, env=os.environ, system=kernel.sysname)
@@ -57,6 +63,7 @@ def checks(
     now = conditions if conditions is not None else read_conditions(root, run=UntilItFails(run), kind=known)
     onnxruntime = probe("onnxruntime")
     without_torch = onnxruntime.version is not None
+    noise_seen = noise()
     found = (
         check_python(python),
         check_architecture(kernel.machine, bits, known),
@@ -70,6 +77,7 @@ def checks(
         advice.check_core_speed(now, fastest_of_cores(root)),
         advice.check_quota(now),
         advice.check_load(now),
+        check_noise(noise_seen),
         advice.check_governor(now, known),
         advice.check_temperature(now),
         advice.check_throttling(now),

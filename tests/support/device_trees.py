@@ -13,6 +13,7 @@ from agent.device.commands import Answer
 from agent.device.conditions import read_conditions
 from agent.device.describe import describe
 from agent.device.doctor import checks
+from agent.device.noise import Noise
 from agent.device.probe import Probed
 from agent.wire.conditions import Conditions
 from agent.wire.enrolment import DeviceDescription, DeviceKind
@@ -67,6 +68,7 @@ class DeviceTree:
             probe=lambda _: Probed(version="2.0"),
             installed=lambda _: "2.0",
             cores=lambda: 4,
+            noise=lambda: Noise(calls=200, spread=0.0, switches=0, wall_over_cpu=1.0, rejected=0),
         )
         return {check.name: (check.status.value, check.found, check.advice) for check in found}
 

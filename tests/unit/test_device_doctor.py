@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.device.doctor import Check, Status, checks
+from agent.device.noise import Noise
 from agent.device.package_checks import ILLEGAL, check_onnxruntime, check_package
 from agent.device.probe import Probed, probe_import, probed
 from agent.wire.conditions import ClockRate, Conditions, Counter, Temperature
@@ -19,12 +20,13 @@ WELL = Conditions(
     load=0.1,
     memory_available_bytes=4 * 1024**3,
 )
+QUIET = Noise(calls=200, spread=0.01, switches=0, wall_over_cpu=1.0, rejected=0)
 GIVES_VERSION = Probed(version="2.0")
 MISSING = Probed(complaint="ModuleNotFoundError: No module named 'torch'", missing=True)
 ILLEGAL_INSTRUCTION = probed("torch", -signal.SIGILL, "", "")
 GENERAL = (
-    *("python", "architecture", "torch", "timm", "onnxruntime", "memory", "cores", "quota", "load", "governor"),
-    *("temperature", "throttling"),
+    *("python", "architecture", "torch", "timm", "onnxruntime", "memory", "cores", "quota", "load", "noise"),
+    *("governor", "temperature", "throttling"),
 )
 
 
@@ -38,6 +40,7 @@ def found(conditions: Conditions = WELL, *, kind: DeviceKind = DeviceKind.MACOS,
         bits=bits,
         cores=lambda: 4,
         conditions=conditions,
+        noise=lambda: QUIET,
     )
 
 
@@ -100,7 +103,7 @@ def test_the_load_is_said_as_what_it_is() -> None:
 
 
 def test_an_old_python_is_a_problem() -> None:
-    old = checks(probe=lambda _: GIVES_VERSION, python=(3, 9, 18), conditions=WELL)
+    old = checks(probe=lambda _: GIVES_VERSION, python=(3, 9, 18), conditions=WELL, noise=lambda: QUIET)
     assert (old[0].status, old[0].found) == (Status.PROBLEM, "3.9.18")
 
 
