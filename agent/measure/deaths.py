@@ -8,30 +8,31 @@ from agent.errors import MeasurementFailed
 from agent.wire.jobs import FailureReason
 
 
-def failure_of_death(status: int, last_words: str) -> MeasurementFailed:
+def failure_of_death(status: int, last_words: str, *, who: str = "the measuring process") -> MeasurementFailed:
     """The failure behind the end of a child that owed an answer.
 
     Args:
         status: its exit status, or the negative number of the signal that ended it.
         last_words: the end of what it wrote to standard error.
+        who: what the child is called.
     """
     if status == -signal.SIGKILL:
         return MeasurementFailed(
             FailureReason.OUT_OF_MEMORY,
-            "the measuring process was killed (SIGKILL), most likely by the kernel because memory ran out",
+            f"{who} was killed (SIGKILL), most likely by the kernel because memory ran out",
             "Choose a smaller batch size, image size or model, or free memory on the device; `dmesg` tells whether "
             "memory was the cause.",
         )
     if status == -signal.SIGILL:
         return MeasurementFailed(
             FailureReason.CRASHED,
-            "the measuring process met an instruction that this processor does not have (SIGILL)",
+            f"{who} met an instruction that this processor does not have (SIGILL)",
             "The installed build of torch does not fit this processor: install another version of torch. "
             "`stepfarm-agent doctor` tells whether one fits.",
         )
     return MeasurementFailed(
         FailureReason.CRASHED,
-        f"the measuring process ended {_how(status)}{_quoted(last_words)}",
+        f"{who} ended {_how(status)}{_quoted(last_words)}",
         "Run `stepfarm-agent doctor` on the device; if all is well there, try a smaller batch size or another version "
         "of torch.",
     )

@@ -89,7 +89,7 @@ def _failed(status: int, said: bytes, last_words: str) -> MeasurementFailed:
     try:
         failure = decode(Failure, said)
     except WireError:
-        return failure_of_death(status, last_words)
+        return failure_of_death(status, last_words, who="the exporting process")
     return MeasurementFailed(failure.reason, failure.message, failure.advice)
 
 
