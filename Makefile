@@ -8,7 +8,7 @@ MAKINGS := pyproject.toml constraints.txt tests/support/make_environment.sh
 STAMP = $(VENV)/.made-from-$(shell cat $(MAKINGS) | cksum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak chaos check format pictures constraints clean
+.PHONY: help setup demo test soak chaos check format fuzz pictures constraints clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ check: setup  ## lint, types and the rules of who may import whom
 
 format: setup  ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+fuzz: setup  ## send what the OpenAPI describes, and what it does not, as each role (ARGS="--examples 500": more)
+	@$(BIN)/python -m tests.support.fuzzing $(ARGS)
 
 pictures: setup  ## make the pictures of the README from the curves of this machine's demo
 	@$(BIN)/python -m tests.support.make_pictures $(ARGS)

@@ -11,7 +11,7 @@ from agent.config import load_settings
 from agent.errors import Refused, StepfarmError
 from dashboard.brand import NAME, TAGLINE
 from dashboard.shelf import Shelf
-from dashboard.wording import error_words
+from dashboard.wording import error_words, plain
 from orchestrator.client import Client
 from orchestrator.roles import Role
 
@@ -94,7 +94,7 @@ def _try(key: str) -> None:
 
 def account(shelf: Shelf) -> None:
     """Who is signed in, and the way out."""
-    with st.popover(shelf.principal.label or shelf.principal.role.value, icon=":material/account_circle:"):
+    with st.popover(plain(shelf.principal.label) or shelf.principal.role.value, icon=":material/account_circle:"):
         st.markdown(f"Signed in as **{shelf.principal.role.value}**")
         if st.button("Sign out", icon=":material/logout:", width="stretch", key="sign-out"):
             sign_out()

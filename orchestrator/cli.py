@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import sys
@@ -13,6 +14,7 @@ from agent.config import PREFIX, load_settings
 from agent.errors import StepfarmError
 from agent.wire.codec import WireError
 from orchestrator.commands.options import complaint_about
+from orchestrator.commands.printable import printable, printable_stream
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,9 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # For every client that this process makes, and the dashboard that it starts.
         os.environ[f"{PREFIX}CA"] = options.ca
     try:
-        return int(options.run(options, load_settings(os.environ)))
+        with contextlib.redirect_stdout(printable_stream(sys.stdout)):
+            return int(options.run(options, load_settings(os.environ)))
     except StepfarmError as error:
-        print(f"stepfarm: {error}", file=sys.stderr)
+        print(printable(f"stepfarm: {error}"), file=sys.stderr)
         return 1
     except WireError as error:
         print(f"stepfarm: {complaint_about(error, options)}\n  See: {options.command} --help", file=sys.stderr)

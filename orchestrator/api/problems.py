@@ -91,4 +91,7 @@ def _of_the_framework(_request: Request, error: Exception) -> Response:
 
 def _unexpected(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(500, "internal", "The orchestrator failed at this.", "Its log says more; please report it.")
+    answer = problem(500, "internal", "The orchestrator failed at this.", "Its log says more; please report it.")
+    # uvicorn closes the connection after an error that nobody caught, without a word: who keeps it would find it dead.
+    answer.headers["Connection"] = "close"
+    return answer

@@ -23,6 +23,8 @@ ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     # Serve's uvicorn would take what any program of this machine says in X-Forwarded-For for the address of a client.
     "FORWARDED_ALLOW_IPS": "192.0.2.0",  # an address that nobody has (RFC 5737)
+    # On a busy machine of two cores Serve's proxy needs more than the 5 s after which Serve kills it.
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
     # The proxy notices a dead replica, and the controller a dead proxy, within seconds.
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",

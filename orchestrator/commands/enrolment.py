@@ -12,6 +12,7 @@ from agent.config import Settings
 from agent.errors import StepfarmError
 from agent.wire.codec import to_plain
 from orchestrator.commands.output import clock_time, counted, print_json, shows_unicode, take_json
+from orchestrator.commands.printable import as_it_is
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -62,7 +63,7 @@ def _show(code: JoinCode, *, qr: bool) -> None:
 def _print_qr(text: str) -> None:
     import segno
 
-    segno.make(text, error="l").terminal(sys.stdout, border=2, compact=shows_unicode())
+    segno.make(text, error="l").terminal(as_it_is(sys.stdout), border=2, compact=shows_unicode())
 
 
 def arrived(client: Client, code: JoinCode, *, clock: Clock, stop: threading.Event) -> DeviceView:

@@ -65,6 +65,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
             finally:
                 dashboard.terminate()
                 dashboard.wait(20)
+        assert served.operator_key not in (home / "dashboard.log").read_text(errors="replace")
 
 
 def _start_dashboard(served: Served, home: Path, log: int) -> subprocess.Popen[bytes]:

@@ -72,6 +72,25 @@ def test_rays_sockets_and_logs_are_for_their_owner_alone(cluster: Cluster) -> No
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+def test_no_secret_is_in_rays_logs_or_the_list_of_processes(cluster: Cluster) -> None:
+    device = enrolled(cluster.url, cluster.client, "secretive")
+    home = cluster.home / "orchestrator"
+    secrets = {(home / "operator.key").read_text().strip(), (home / "ray.token").read_text().strip(), device.key}
+    (folder,) = read(home).folders
+
+    logs = {
+        str(path): path.read_text(errors="replace")
+        for path in (folder / "r").glob("session_latest/logs/**/*.*")
+        if path.is_file()
+    }
+    processes = {str(pid): _command(pid).decode(errors="replace") for pid in descendants(cluster.process.pid)}
+
+    assert any("serve" in name for name in logs)
+    assert any("raylet" in command for command in processes.values())
+    shown = {name for name, text in {**logs, **processes}.items() for secret in secrets if secret in text}
+    assert shown == set()
+
+
 def test_a_killed_replica_comes_back_and_nothing_is_lost(cluster: Cluster) -> None:
     device = enrolled(cluster.url, cluster.client, "survivor")
     curve_id = begun(device, cluster.client).finish().summary.id
