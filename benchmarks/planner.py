@@ -44,9 +44,8 @@ GOALS = {197: 2, 577: 4, 1370: 7}
 SEEDS = {"find": {197: 10, 577: 4, 1370: 2}, "small": {197: 5, 577: 2}, "free": {197: 10, 577: 4, 1370: 2}}
 """Seeds from 1000 on of each table and size, where none are named."""
 
-FINDING = Plan(confirm=False)
 CONFIRMING = Plan()
-THOROUGH = Plan(confirm=False, passes=12, narrowest=3)
+THOROUGH = Plan(confirm=False, passes=24, narrowest=3)
 """Every count on the grid, about 7 visits each, then looks at what is not sure: for steps of 3 standard errors."""
 
 

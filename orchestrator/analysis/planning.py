@@ -147,7 +147,7 @@ def _of_the_model(plan: Plan, facts: ModelFacts, asked: Asked, passes: Sequence[
     if repair is not None:
         return wish.cut([repair])
     if not plan.exhaustive and asked.shuffled < MOST_ROUNDS:
-        looks = looks_of(measured.curve, counts, asked.visits, _effort(plan, counts))
+        looks = looks_of(measured.curve, counts, asked.visits, _effort(plan, counts), asked.shuffled)
         if looks:
             return wish.cut(looks)
     return wish.pairs(measured, passes) if plan.confirm and asked.paired < MOST_PAIR_ROUNDS else None

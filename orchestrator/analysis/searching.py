@@ -43,8 +43,22 @@ BESIDE = 3
 SURE_Z = 4.0
 """A jump as clear as this needs no more readings to be believed."""
 
-LOOSE_PENALTY = 2.4
+DISTURBED_Z = 1.0
+"""A narrow place less clear than this is more likely one disturbed count than a step: its neighbours are measured once
+more, and none is added, before it is taken for either."""
+
+STURDY_VISITS = 3
+"""Visits from which the median stands one disturbed reading, so that nobody need ask."""
+
+NEXT_TO = 2
+"""Measured counts on each side of such a place that are measured once more."""
+
+LOOSE_PENALTY = 2.2
 """What a piece costs in ln(points) where places are looked for: less than usual, or small steps would not be seen."""
+
+LATE = 6
+LATE_Z = 2.0
+"""After so many rounds a place must be as clear as this to be looked at: noise goes on making others."""
 
 MOST_PLACES = 40
 """Places looked at in one round, the clearest first."""
@@ -119,7 +133,7 @@ def grid_of(counts: Sequence[int], spacing: int) -> tuple[int, ...]:
     return tuple(sorted({*counts[::-1][::spacing], counts[0]}))
 
 
-def looks_of(curve: Curve, counts: Sequence[int], visits: Mapping[int, int], effort: Effort) -> list[Look]:
+def looks_of(curve: Curve, counts: Sequence[int], visits: Mapping[int, int], effort: Effort, rounds: int) -> list[Look]:
     """What to visit again for each place of ``curve`` that is not sure, the clearest first; empty when all is said.
 
     Args:
@@ -127,8 +141,10 @@ def looks_of(curve: Curve, counts: Sequence[int], visits: Mapping[int, int], eff
         counts: those of the plan, ascending.
         visits: how often each was asked for so far.
         effort: how often it may be.
+        rounds: how many rounds were asked so far.
     """
-    wanted = (_wanted(place, counts, visits, effort) for place in places_of(curve, counts))
+    places = (place for place in places_of(curve, counts) if rounds < LATE or abs(place.z) >= LATE_Z)
+    wanted = (_wanted(place, counts, visits, effort) for place in places)
     return [Look(tokens=tokens, passes=effort.look) for tokens in wanted if tokens]
 
 
@@ -159,9 +175,20 @@ def _wanted(place: Place, counts: Sequence[int], visits: Mapping[int, int], effo
     missing = [tokens for tokens in counts[place.low : place.high + 2] if tokens not in visits]
     if len(missing) > INSIDE:
         return tuple(missing[:: -(-len(missing) // INSIDE)])
-    first = max(place.low + 1 - BESIDE, place.here + 1 - MOST_AROUND // 2, 0)
-    around = counts[first : min(place.high + 1 + BESIDE, place.here + 1 + MOST_AROUND // 2)]
+    disturbed = effort.first < STURDY_VISITS and abs(place.z) < DISTURBED_Z
+    around = _next_to(place, counts, visits) if disturbed else _around(place, counts)
     seen = min(visits.get(tokens, 0) for tokens in around)
     settled = abs(place.z) >= SURE_Z and place.low == place.high and seen > 0
     given_up = seen >= effort.last or any(seen >= often and abs(place.z) < z for often, z in effort.given_up)
     return () if settled or given_up else tuple(around)
+
+
+def _around(place: Place, counts: Sequence[int]) -> Sequence[int]:
+    first = max(place.low + 1 - BESIDE, place.here + 1 - MOST_AROUND // 2, 0)
+    return counts[first : min(place.high + 1 + BESIDE, place.here + 1 + MOST_AROUND // 2)]
+
+
+def _next_to(place: Place, counts: Sequence[int], visits: Mapping[int, int]) -> Sequence[int]:
+    before = [tokens for tokens in counts[: place.here + 1] if tokens in visits]
+    after = [tokens for tokens in counts[place.here + 1 :] if tokens in visits]
+    return [*before[-NEXT_TO:], *after[:NEXT_TO]]

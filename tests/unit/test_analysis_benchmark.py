@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import steps
+from benchmarks.planner import CONFIRMING, Curve, outcome
 from benchmarks.planted import NARROWEST, STEP_FREE_SHAPES, STEP_SHAPES, Direction, Noise, planted_curve, point_error
 from benchmarks.refinement import MOST_COST, refined
 from benchmarks.scoring import Score, score
@@ -66,3 +67,14 @@ def test_the_command_prints_the_table_asked_for(
     printed = capsys.readouterr().out
     assert all(f"| {shape} | " in printed for shape in STEP_FREE_SHAPES)
     assert "F1" not in printed
+
+
+def test_a_benchmark_of_the_planner_counts_finding_and_confirming_apart() -> None:
+    curve = Curve(tokens=97, shape="flat", noise=Noise.GAUSSIAN, direction=Direction.UP, size=20, seed=1)
+
+    found = outcome((curve, CONFIRMING, True))
+
+    assert found.scores["the planner"].f1 == found.scores["7 a count"].f1 == 1
+    assert 0 < found.finding < 1
+    assert found.confirming > 0
+    assert found.confirmed.missed == 0
