@@ -28,7 +28,9 @@ def number_in(params: Mapping[str, str], name: str) -> Asked:
         return Asked()
     if text.isascii() and text.isdigit() and 0 < int(text[:20]) <= INT64_MAX:
         return Asked(number=int(text[:20]))
-    return Asked(notice=f"The address asks for the {name} “{shown(text)}”: a {name} is a number, as in ?{name}=3.")
+    return Asked(
+        notice=f"The address asks for {name}={shown(text)}, which is no number as in ?{name}=3: it is ignored."
+    )
 
 
 def shown(text: str) -> str:

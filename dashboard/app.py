@@ -70,9 +70,9 @@ def _page(place: Place, show: Callable[[], None], shelf: Shelf | None) -> st.Pag
 
 def _home() -> None:
     """The address without a path: the curve that it names, else the fleet."""
-    curve = st.query_params.get(selection.CURVE)
-    if curve is not None:
-        places.go(places.CURVES, {selection.CURVE: curve})
+    query = st.query_params.to_dict()
+    if selection.CURVE in query:
+        places.go(places.CURVES, query)
     places.go(places.FLEET)
 
 

@@ -37,7 +37,7 @@ ABOUT_ROWS = 140
 STRONGEST_PERCENT = 20.0
 """A jump of so much of the latency or more has the full colour."""
 GREY = "#8795a8"
-LONGEST_NAME = 260
+LONGEST_NAME = alt.ExprRef(expr="width < 380 ? 150 : 340")
 """Pixels of a name in the legend before it is cut off."""
 NAME_BESIDE = alt.ExprRef(expr="width < 380 ? 110 : 260")
 """The same beside the map: on a phone the picture needs the room. Both in pixels."""
@@ -67,7 +67,9 @@ def overlay(
         tooltip=_tooltip(lines),
     )
     zoom = alt.selection_interval(bind="scales", encodings=["x"], zoom="wheel![event.shiftKey]", name="zoom")
-    return alt.LayerChart(layer=[band, line, pointing.add_params(zoom)]).properties(height=HEIGHT)
+    # What a screen reader says in the place of the picture.
+    told = f"Latency against tokens. Curves: {'; '.join(names)}. The table at every token count has the values."
+    return alt.LayerChart(layer=[band, line, pointing.add_params(zoom)]).properties(height=HEIGHT, description=told)
 
 
 def _channels(
@@ -161,7 +163,9 @@ def step_map(ranges: pd.DataFrame, steps: pd.DataFrame, names: Sequence[str]) ->
     ]
     if len(steps):
         layers += _steps(steps, y, scale)
-    return alt.LayerChart(layer=layers).properties(height=ROW * len(rows) + (ABOUT_ROWS if len(steps) else AXIS))
+    told = f"Map of steps, {len(steps)} in all. Curves: {'; '.join(rows)}. The map in words, below, has each step."
+    height = ROW * len(rows) + (ABOUT_ROWS if len(steps) else AXIS)
+    return alt.LayerChart(layer=layers).properties(height=height, description=told)
 
 
 def _steps(steps: pd.DataFrame, y: alt.Y, scale: alt.Scale) -> list[alt.Chart]:

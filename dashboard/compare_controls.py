@@ -27,7 +27,12 @@ _ZERO = f"{_KEY}zero"
 
 MEASURES = {Measure.LATENCY: "Latency", Measure.RATIO: "Ratio to the full model"}
 AXES = {Axis.TOKENS: "Tokens", Axis.SHARE: "Share of tokens kept"}
-GROUPINGS = {Grouping.HARDWARE: "By hardware", Grouping.BATCH: "By batch size"}
+GROUPINGS = {
+    Grouping.HARDWARE: "By hardware",
+    Grouping.BATCH: "By batch size",
+    Grouping.TYPE: "By data type",
+    Grouping.RUNTIME: "By runtime",
+}
 
 
 def filters(selection: CompareSelection, summaries: Sequence[CurveSummary]) -> None:

@@ -43,13 +43,17 @@ class Named:
 
 
 def ordered(views: Sequence[CurveView], grouping: Grouping) -> list[CurveView]:
-    """``views`` with those of a group together: by device and then batch size, or the other way round."""
+    """``views`` with those of a group together, within it by device, batch size, data type, runtime, model and age."""
 
     def key(view: CurveView) -> tuple[object, ...]:
         summary = view.summary
-        hardware, batch = (summary.simulated, summary.device), (summary.workload.batch_size,)
-        first, second = (hardware, batch) if grouping is Grouping.HARDWARE else (batch, hardware)
-        return (*first, *second, summary.model, summary.id)
+        by = {
+            Grouping.HARDWARE: (summary.simulated, summary.device),
+            Grouping.BATCH: (summary.workload.batch_size,),
+            Grouping.TYPE: (summary.workload.data_type.value,),
+            Grouping.RUNTIME: (summary.workload.runtime.value,),
+        }
+        return (by[grouping], *by.values(), summary.model, summary.created_ms, summary.id)
 
     return sorted(views, key=key)
 
@@ -71,6 +75,10 @@ def name_of(curve: ComparedCurve) -> str:
 def _group_of(summary: CurveSummary, grouping: Grouping) -> str:
     if grouping is Grouping.BATCH:
         return f"batch {summary.workload.batch_size}"
+    if grouping is Grouping.TYPE:
+        return summary.workload.data_type.value
+    if grouping is Grouping.RUNTIME:
+        return summary.workload.runtime.value
     return f"{summary.device} ({SIMULATED})" if summary.simulated else summary.device
 
 

@@ -14,7 +14,11 @@ from dashboard.shelf import Shelf
 from dashboard.wording import counted, plain
 from orchestrator.choosing import candidates
 from orchestrator.comparing import Comparison, compare
+from orchestrator.over_time import ChangeSeen
 from orchestrator.views import CurveView
+
+BELIEVED = ":green-badge[believed]"
+SEEN_ONCE = ":gray-badge[seen once]"
 
 
 def show() -> None:
@@ -56,12 +60,15 @@ def _compare(views: Sequence[CurveView], selection: CompareSelection) -> None:
     comparison = compare(views, selection.axis)
     curves = compare_data.named(comparison, views, selection.grouping)
     _marks(curves)
+    _versions(curves)
     if comparison.common:
         st.caption(f"All of them: {plain(comparison.common)}")
     _overlay(comparison, curves, selection)
     _map(curves)
     _crossings(comparison, curves)
     _steps(comparison, curves)
+    _silent(curves)
+    _over_time(comparison)
     _numbers(comparison, curves, selection.measure)
 
 
@@ -80,6 +87,18 @@ def _marks(curves: Sequence[Named]) -> None:
             for one in doubted:
                 lines = "\n".join(f"- **{doubt.reason.value}**: {plain(doubt.evidence)}" for doubt in one.view.doubts)
                 st.markdown(f"**{plain(one.name)}**\n{lines}")
+
+
+def _versions(curves: Sequence[Named]) -> None:
+    """That different versions of the method found what is compared."""
+    old = [one for one in curves if one.view.outdated]
+    if old:
+        numbers = " ".join(str(one.view.summary.id) for one in old)
+        st.info(
+            f"An older version of the method found the steps of {counted(len(old), 'curve')} here. "
+            f"`stepfarm curves reanalyse {numbers}` finds them anew, so that like stands beside like.",
+            icon=":material/history:",
+        )
 
 
 def _overlay(comparison: Comparison, curves: Sequence[Named], selection: CompareSelection) -> None:
@@ -121,6 +140,20 @@ def _map(curves: Sequence[Named]) -> None:
         "A triangle up is where one more token is dearer, down where it is cheaper; hollow is a candidate, filled is "
         "confirmed. The bar behind it is where the step may lie, the line is what was measured."
     )
+    with st.expander("The map in words", icon=":material/table:"):
+        st.dataframe(compare_tables.map_table(curves), hide_index=True, width="stretch")
+
+
+def _silent(curves: Sequence[Named]) -> None:
+    """Curves without a step: that none was found is another result than that nobody can tell."""
+    silent = compare_tables.silent_table(curves)
+    if silent.empty:
+        return
+    st.markdown("##### No step found, or too noisy to say")
+    st.dataframe(silent, hide_index=True, width="stretch")
+    st.caption(
+        "Both are results: the first says how small a jump could have been missed, the second that one could hide."
+    )
 
 
 def _crossings(comparison: Comparison, curves: Sequence[Named]) -> None:
@@ -143,6 +176,27 @@ def _steps(comparison: Comparison, curves: Sequence[Named]) -> None:
         f"{nowhere}Steps are the same where they go the same way and where they may lie overlaps, or is one token "
         "apart. Out of how many: the curves that were measured there and are not too noisy to say."
     )
+
+
+def _over_time(comparison: Comparison) -> None:
+    if not comparison.timelines:
+        return
+    st.markdown("##### Over time")
+    for timeline in comparison.timelines:
+        lines = [f"**{plain(timeline.of)}**, {plain(', '.join(f'#{number}' for number in timeline.curves))}"]
+        lines += [f"- {BELIEVED if one.believed else SEEN_ONCE} {_change_words(one)}" for one in timeline.changes]
+        st.markdown("\n".join(lines))
+        if timeline.words:
+            st.caption(plain(timeline.words))
+    st.caption(
+        "Of the same device, model and workload at several dates, the oldest first. A change is believed where two "
+        "curves agree on it: the interval of one knows nothing of what differs from day to day."
+    )
+
+
+def _change_words(change: ChangeSeen) -> str:
+    doubted = " One of these curves is doubted." if change.doubted else ""
+    return f"{plain(change.words)}{doubted}"
 
 
 def _numbers(comparison: Comparison, curves: Sequence[Named], measure: Measure) -> None:

@@ -30,6 +30,8 @@ class Grouping(str, Enum):
 
     HARDWARE = "hardware"
     BATCH = "batch"
+    TYPE = "type"
+    RUNTIME = "runtime"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

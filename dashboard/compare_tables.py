@@ -10,9 +10,10 @@ import pandas as pd
 
 from dashboard.compare_data import CANDIDATE, CONFIRMED, Named
 from dashboard.compare_selection import Measure
-from dashboard.wording import NS_PER_MS, interval, milliseconds, no_steps, percent
-from orchestrator.analysis.comparison import Axis, ratios_of
-from orchestrator.comparing import Comparison
+from dashboard.wording import NS_PER_MS, interval, milliseconds, no_steps, percent, standing
+from orchestrator.analysis.comparison import Axis, position_of, ratios_of
+from orchestrator.analysis.steps import Step
+from orchestrator.comparing import Comparison, StepThere
 from orchestrator.views import CurveView
 
 
@@ -26,7 +27,9 @@ def _curve_row(one: Named) -> dict[str, object]:
     full = view.analysis.curve.point_at(view.summary.facts.tokens)
     best = next(iter(view.analysis.recommendation.choices), None)
     up = sum(step.change_ns > 0 for step in view.steps)
-    found = f"{up} up, {len(view.steps) - up} down" if view.steps else no_steps(view.analysis.steps.outcome)
+    found = no_steps(view.analysis.steps.outcome)
+    if view.steps:
+        found = f"{standing(view.steps)}; {up} up, {len(view.steps) - up} down"
     doubts = dict.fromkeys(doubt.reason.value for doubt in view.doubts)
     return {
         "Curve": one.name,
@@ -61,12 +64,54 @@ def steps_table(comparison: Comparison, curves: Sequence[Named]) -> pd.DataFrame
             "After": one.place,
             "Latency": "rises" if one.up else "falls",
             "Shared": f"by {len(one.here)} of {one.looked}" if one.shared else f"only here, of {one.looked}",
-            "State": CONFIRMED if all(here.confirmed for here in one.here) else CANDIDATE,
+            **{along.thing.capitalize(): along.words for along in one.along},
+            "State": _states(one),
             "Curves": ", ".join(
                 f"{names[here.curve]}: {percent(here.change_percent, signed=True)}" for here in one.here
             ),
         }
         for one in comparison.steps
+    )
+
+
+def _states(step: StepThere) -> str:
+    """Confirmed or candidate; where curves differ in that, how many of them confirmed it."""
+    confirmed = sum(here.confirmed for here in step.here)
+    if 0 < confirmed < len(step.here):
+        return f"{CONFIRMED} on {confirmed} of {len(step.here)}, else {CANDIDATE}"
+    return CONFIRMED if confirmed else CANDIDATE
+
+
+def silent_table(curves: Sequence[Named]) -> pd.DataFrame:
+    """One row a curve that shows no step: whether there is none, or nobody can tell, and why."""
+    return pd.DataFrame(
+        {
+            "Curve": one.name,
+            "Result": no_steps(one.view.analysis.steps.outcome),
+            "In words": one.view.analysis.steps.explanation,
+        }
+        for one in curves
+        if not one.view.steps
+    )
+
+
+def map_table(curves: Sequence[Named]) -> pd.DataFrame:
+    """The map of steps in words, one row a curve: where it was measured and where it jumps."""
+    return pd.DataFrame(
+        {
+            "Curve": one.name,
+            "Measured": f"{one.view.tokens[0]} to {one.view.tokens[-1]} tokens",
+            "Confirmed": _jumps([step for step in one.view.steps if step.confirmed]),
+            "Candidates": _jumps([step for step in one.view.steps if not step.confirmed]),
+        }
+        for one in curves
+        if len(one.view.tokens)
+    )
+
+
+def _jumps(steps: Sequence[Step]) -> str:
+    return (
+        "; ".join(f"{percent(step.change_percent, signed=True)} after {position_of(step)}" for step in steps) or "none"
     )
 
 

@@ -73,6 +73,13 @@ def _put_in_address() -> None:
     st.query_params.update(selection.to_query(Selection(curve_id=st.session_state[CHOSEN])))
 
 
+def _put_count_in_address(tokens: int | None) -> None:
+    if tokens is None:
+        st.query_params.pop(selection.TOKENS, None)
+    else:
+        st.query_params.update(selection.to_query(Selection(tokens=tokens)))
+
+
 def _still_growing(view: CurveView) -> bool:
     """Whether more is to come. A job that ended without one reading is never sealed."""
     return not view.sealed and not (view.summary.job_state.final and view.summary.readings == 0)
@@ -95,9 +102,13 @@ def _show(shelf: Shelf, look: Look) -> None:
         curve_sections.progress(summary, None if summary.imported else shelf.job_of(summary))
     elif summary.job_state.value != "done":
         _ending(shelf.job_of(summary), view)
+    curve_sections.outdated(view)
     curve_sections.doubts(view.analysis.curve)
     curve_sections.metrics(view.analysis, summary)
+    curve_sections.outcome(view.analysis)
     curve_sections.chart(look)
+    in_mind = selection.from_query(st.query_params.to_dict()).selection.tokens
+    curve_sections.advice(view.analysis, in_mind, _put_count_in_address)
     curve_sections.recommendation(view.analysis)
     left, right = st.columns(2)
     with left:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -10,12 +10,25 @@ from agent.wire.enrolment import DeviceKind
 from dashboard import chart_data, device_words, places, tables
 from dashboard.charts import curve_chart
 from dashboard.shelf import Look
-from dashboard.wording import interval, milliseconds, moment, no_steps, percent, plain, workload_words
-from orchestrator.analysis.analyse import Analysis
+from dashboard.wording import (
+    counted,
+    interval,
+    milliseconds,
+    moment,
+    no_steps,
+    percent,
+    plain,
+    standing,
+    workload_words,
+)
+from orchestrator.analysis.advice import advice_for
+from orchestrator.analysis.analyse import METHOD_VERSION, Analysis
 from orchestrator.analysis.curve import Curve
-from orchestrator.analysis.steps import Step
-from orchestrator.views import CurveSummary, DeviceView, JobView
+from orchestrator.analysis.doubt_words import doubted_passes, doubted_points
+from orchestrator.analysis.steps import StepsOutcome
+from orchestrator.views import CurveSummary, CurveView, DeviceView, JobView
 
+IN_MIND = "tokens-in-mind"
 FROM_ZERO = "From zero, half as high is twice as fast. Off, small steps are easier to see."
 
 
@@ -57,11 +70,35 @@ def progress(summary: CurveSummary, job: JobView | None) -> None:
 
 
 def doubts(curve: Curve) -> None:
-    """Every reason to distrust what is shown."""
+    """Every reason to distrust what is shown: of the curve, and apart from it of single passes and points."""
     # Where nothing was measured yet there is nothing to doubt: the page says so instead of the curve.
-    if curve.doubts and curve.points:
+    if not curve.points:
+        return
+    if curve.doubts:
         lines = "\n".join(f"- **{doubt.reason.value}**: {plain(doubt.evidence)}" for doubt in curve.doubts)
         st.warning(f"**Reasons to doubt this curve**\n{lines}", icon=":material/warning:")
+    passes, points = list(doubted_passes(curve)), list(doubted_points(curve))
+    if not passes and not points:
+        return
+    number = sum(bool(factor.doubts) for factor in curve.factors)
+    at = len({count for doubt in curve.point_doubts for count in doubt.tokens})
+    title = f"Doubted: {number} of {counted(len(curve.factors), 'pass')}, {at} of {counted(len(curve.points), 'point')}"
+    with st.expander(title, icon=":material/rule:"):
+        for name, told in (("Passes", passes), ("Points", points)):
+            if told:
+                st.markdown("\n".join([f"**{name}**", *(f"- {plain(line)}" for line in told)]))
+        if not curve.doubts:
+            st.caption("They are too few to doubt the curve.")
+
+
+def outdated(view: CurveView) -> None:
+    """That an older version of the method found what is shown."""
+    if view.outdated:
+        st.info(
+            f"Found by version {view.analysis.method_version} of the method; today's is version {METHOD_VERSION}. "
+            f"`stepfarm curves reanalyse {view.summary.id}` finds anew what the readings say.",
+            icon=":material/history:",
+        )
 
 
 def metrics(analysis: Analysis, summary: CurveSummary) -> None:
@@ -87,18 +124,14 @@ def metrics(analysis: Analysis, summary: CurveSummary) -> None:
     steps = analysis.steps.steps
     up = sum(step.change_ns > 0 for step in steps)
     if steps:
-        found = f"{up} up, {len(steps) - up} down · {_confirmed(steps)}"
-        _metric(columns[2], "Steps", str(len(steps)), f"{found}{doubted}")
+        confirmed = sum(step.confirmed for step in steps)
+        name, number = ("Confirmed steps", confirmed) if confirmed else ("Candidate steps", len(steps))
+        _metric(columns[2], name, str(number), f"{standing(steps)} · {up} up, {len(steps) - up} down{doubted}")
     else:
         _metric(columns[2], "Steps", "—", f"{no_steps(analysis.steps.outcome)}{doubted}")
     total = curve.readings + curve.rejected
     share = 100 * curve.rejected / total if total else 0.0
     _metric(columns[3], "Readings", f"{total:,}", f"{percent(share)} rejected · {len(curve.factors)} passes")
-
-
-def _confirmed(steps: Sequence[Step]) -> str:
-    confirmed = sum(step.confirmed for step in steps)
-    return f"{confirmed} confirmed" if confirmed else "none confirmed yet"
 
 
 def _metric(column: st.delta_generator.DeltaGenerator, label: str, value: str, text: str) -> None:
@@ -159,14 +192,69 @@ def recommendation(analysis: Analysis) -> None:
     st.caption(plain(analysis.recommendation.note))
 
 
+def outcome(analysis: Analysis) -> None:
+    """That no step was found, or that nobody can tell: results too, with words of their own. Nothing where some are."""
+    found = analysis.steps
+    if found.outcome is StepsOutcome.FOUND or not analysis.curve.points:
+        return
+    explanation = plain(found.explanation)
+    words = f"{explanation[:1].upper()}{explanation[1:]}."
+    if found.outcome is StepsOutcome.NONE:
+        st.info(
+            f"**No step found.** {words} Every token costs about as much as the next.", icon=":material/show_chart:"
+        )
+    else:
+        name = no_steps(found.outcome)
+        st.warning(
+            f"**{name[:1].upper()}{name[1:]} whether there are steps.** {words} That none is shown does not mean that "
+            "there is none.",
+            icon=":material/blur_on:",
+        )
+
+
 def steps(analysis: Analysis) -> None:
-    """Where latency jumps."""
-    confirmed = sum(step.confirmed for step in analysis.steps.steps)
-    st.markdown(f"##### Steps :gray-badge[{f'{confirmed} confirmed' if confirmed else 'candidates'}]")
-    if analysis.steps.steps:
-        _table(tables.steps_table(analysis.steps.steps))
-    explanation = plain(analysis.steps.explanation)
-    st.caption(f"{explanation[:1].upper()}{explanation[1:]}. A step is confirmed by paired timing on the device.")
+    """Where latency jumps: confirmed steps and candidates, each in a table of its own."""
+    found = analysis.steps.steps
+    st.markdown(f"##### Steps :gray-badge[{standing(found) if found else no_steps(analysis.steps.outcome)}]")
+    confirmed = [step for step in found if step.confirmed]
+    candidates = [step for step in found if not step.confirmed]
+    if confirmed:
+        st.markdown("Confirmed by paired timing")
+        _table(tables.steps_table(confirmed))
+    if candidates:
+        st.markdown("Candidates, not confirmed by paired timing")
+        _table(tables.steps_table(candidates))
+    if found:
+        explanation = plain(analysis.steps.explanation)
+        st.caption(
+            f"{explanation[:1].upper()}{explanation[1:]}. *Lies after*: where the step is, with a probability of 95 %. "
+            "*Confidence*: the share of curves without any step on which nothing as clear is found."
+        )
+
+
+def advice(analysis: Analysis, in_mind: int | None, put_in_address: Callable[[int | None], None]) -> None:
+    """What to do about a token count that a person has in mind, which stands in the address."""
+    full = analysis.curve.full
+    if full is None:
+        return
+    st.markdown("##### A token count in mind")
+    left, right = st.columns([1, 3], vertical_alignment="bottom")
+    possible = in_mind is None or in_mind <= full.tokens
+    # The address is the truth; the box shows it.
+    st.session_state[IN_MIND] = in_mind if possible else None
+    left.number_input(
+        "Tokens",
+        min_value=1,
+        max_value=full.tokens,
+        step=1,
+        placeholder=f"1 to {full.tokens}",
+        key=IN_MIND,
+        on_change=lambda: put_in_address(st.session_state[IN_MIND]),
+    )
+    if in_mind is None:
+        right.caption("Type one, to hear whether to keep some more for free, or to drop some more and save.")
+    else:
+        right.info(plain(advice_for(analysis, in_mind).words), icon=":material/lightbulb:")
 
 
 def sweet_spots(analysis: Analysis) -> None:

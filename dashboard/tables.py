@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from agent.wire.conditions import Conditions
+from agent.wire.conditions import Conditions, DoubtReason
 from agent.wire.jobs import Order, Subject
 from dashboard.wording import MINUS, NS_PER_MS, confidence, interval, milliseconds, moment, percent
 from orchestrator.analysis.comparison import position_of
@@ -31,14 +31,12 @@ def steps_table(steps: Sequence[Step]) -> pd.DataFrame:
     """One row a step, by ascending tokens."""
     return pd.DataFrame(
         {
-            "From": step.after_tokens,
-            "To": step.next_tokens,
+            "After": step.after_tokens,
             "Lies after": str(position_of(step)),
             "Adds": _signed_ms(step.change_ns),
             "Of latency": percent(step.change_percent, signed=True),
             "95 % interval": f"{_signed_ms(step.interval_low_ns)} … {_signed_ms(step.interval_high_ns)}",
             "Confidence": confidence(step),
-            "State": "confirmed" if step.confirmed else "candidate",
             "In pairs": _in_pairs(step.paired),
         }
         for step in steps
@@ -105,8 +103,14 @@ def _pass_row(one: PassView, factors: Mapping[tuple[int, int, int], PassFactor])
         "Clocks": _before_after(_mean_mhz(one.before), _mean_mhz(one.after), "MHz"),
         "Load": _before_after(one.before.load, one.after.load, ""),
         "Throttled": ", ".join(dict.fromkeys((*one.before.throttled, *one.after.throttled))) or "no",
-        "Doubts": ", ".join(doubt.reason.value for doubt in one.doubts) or "none",
+        "Doubts": ", ".join(reason.value for reason in _reasons(one, factor)) or "none",
     }
+
+
+def _reasons(one: PassView, factor: PassFactor | None) -> tuple[DoubtReason, ...]:
+    """Why a pass is doubted: what the device said of it, and what the analysis did."""
+    told = (doubt.reason for doubt in one.doubts)
+    return tuple(dict.fromkeys((*told, *(factor.doubts if factor else ()))))
 
 
 def _warmest(conditions: Conditions) -> float | None:

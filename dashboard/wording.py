@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
 from agent.errors import StepfarmError
@@ -13,6 +14,8 @@ from orchestrator.views import CurveSummary
 
 NS_PER_MS = 1_000_000
 MINUS = "\N{MINUS SIGN}"
+_ADDRESS = re.compile(r"((?:https?://|www\.)[^\s`]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+)", re.IGNORECASE)
+"""What Markdown makes a link of by itself, however its characters are escaped."""
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
 
 
@@ -45,6 +48,13 @@ def confidence(step: Step) -> str:
     # Never 100 %: the share of curves without a step on which nothing as clear is found is no certainty.
     text = f"{min(99.9, 100 * step.confidence):.1f} %"
     return f"{text}, doubted" if step.doubted else text
+
+
+def standing(steps: Sequence[Step]) -> str:
+    """How many of ``steps`` are confirmed and how many are candidates, never in one number: "2 candidates"."""
+    confirmed = sum(step.confirmed for step in steps)
+    words = (f"{confirmed:,} confirmed" if confirmed else "", counted(len(steps) - confirmed, "candidate"))
+    return ", ".join(filter(None, words if confirmed < len(steps) else words[:1]))
 
 
 def no_steps(outcome: StepsOutcome) -> str:
@@ -110,16 +120,30 @@ def curve_label(summary: CurveSummary) -> str:
 
 
 def plain(text: str) -> str:
-    """``text`` so that Markdown shows it as it is, but for `code` between backticks.
+    """``text`` so that Markdown shows it as it is, but for `code` between backticks, which addresses become too.
 
     Devices and other people choose some of what is shown: without this an image in a sensor's name would make the
-    browser of whoever looks ask a foreign server for it.
+    browser of whoever looks ask a foreign server for it, and an address would be a link that the farm seems to offer.
     """
     text = text.replace("\n", " ").replace("\r", " ")
     # Backticks that stand together or alone pair in ways of their own.
     if "``" in text or text.count("`") % 2:
-        return _escaped(text)
-    return "`".join(part if index % 2 else _escaped(part) for index, part in enumerate(text.split("`")))
+        return _without_links(text)
+    parts = text.split("`")
+    return "".join(f"`{part}`" if index % 2 else _beside(part, index, len(parts)) for index, part in enumerate(parts))
+
+
+def _beside(part: str, index: int, parts: int) -> str:
+    """The ``part`` between two codes. One that it makes itself must not touch them: backticks would run together."""
+    text = _without_links(part)
+    before = " " if index and text.startswith("`") else ""
+    after = " " if index + 1 < parts and text.endswith("`") else ""
+    return f"{before}{text}{after}"
+
+
+def _without_links(text: str) -> str:
+    pieces = _ADDRESS.split(text)
+    return "".join(f"`{piece}`" if index % 2 else _escaped(piece) for index, piece in enumerate(pieces))
 
 
 def error_words(error: StepfarmError) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from agent.wire.enrolment import DeviceKind
@@ -122,15 +124,45 @@ def work_of(summary: CurveSummary) -> Work:
 
 
 def names_of(summaries: Sequence[CurveSummary]) -> tuple[str, ...]:
-    """A short name for each curve: its device, what it differs in from the others, what it is not, and its number."""
+    """A short name for each curve: its device, what it differs in from the others, what it is not, and its number.
+
+    Where several measure the same thing, when each was begun is in it too.
+    """
     parts = [_parts(summary) for summary in summaries]
     told = [len(set(column)) > 1 for column in zip(*parts, strict=True)]
+    dates = _dates(summaries)
     return tuple(
         " · ".join(
-            (device_of(summary), *(part for part, tell in zip(own, told, strict=True) if tell), f"#{summary.id}")
+            (
+                device_of(summary),
+                *(part for part, tell in zip(own, told, strict=True) if tell),
+                *dates[summary.id],
+                f"#{summary.id}",
+            )
         )
         for summary, own in zip(summaries, parts, strict=True)
     )
+
+
+def repeated(summaries: Iterable[CurveSummary]) -> tuple[tuple[CurveSummary, ...], ...]:
+    """Those of ``summaries`` that measure the same thing at several dates: a group each, the oldest first."""
+    groups: dict[Hashable, list[CurveSummary]] = defaultdict(list)
+    for summary in summaries:
+        groups[combination_of(summary)].append(summary)
+    return tuple(
+        tuple(sorted(group, key=lambda one: (one.created_ms, one.id))) for group in groups.values() if len(group) > 1
+    )
+
+
+def _dates(summaries: Sequence[CurveSummary]) -> Mapping[int, tuple[str, ...]]:
+    """When each curve was begun, where another is of the same: the day, or, where two share one, the minute (UTC)."""
+    dates: dict[int, tuple[str, ...]] = dict.fromkeys((summary.id for summary in summaries), ())
+    for group in repeated(summaries):
+        begun = [datetime.fromtimestamp(one.created_ms / 1_000, tz=timezone.utc) for one in group]
+        by_day = len({moment.date() for moment in begun}) == len(begun)
+        form = "%Y-%m-%d" if by_day else "%Y-%m-%d %H:%M"
+        dates |= {one.id: (moment.strftime(form),) for one, moment in zip(group, begun, strict=True)}
+    return dates
 
 
 def common_of(summaries: Sequence[CurveSummary]) -> str:

@@ -35,6 +35,8 @@ from orchestrator.views import (
     LabelChange,
     NewKey,
     ReadingsView,
+    ReanalysisRequest,
+    ReanalysisView,
     SweepList,
     SweepRequest,
     SweepView,
@@ -215,6 +217,19 @@ class Client:
         """
         # The analysis is made anew there, so what another version made of it here need not be understood.
         return self._connection.post("/v1/curves", fit_to_send(file), CurveTaken)
+
+    def reanalyse(self, curves: Sequence[int] = (), *, everything: bool = False) -> ReanalysisView:
+        """Have these curves analysed anew from their readings, or everything; how far that is.
+
+        With neither, those whose newest result is of an older version of the method. The orchestrator works it off,
+        also when nobody waits for it; `reanalysis` says how far it is.
+        """
+        request = ReanalysisRequest(curves=tuple(curves), everything=everything)
+        return self._connection.post("/v1/analyses", request, ReanalysisView)
+
+    def reanalysis(self) -> ReanalysisView:
+        """How many curves have a result of which version of the method, and how many wait for a new one."""
+        return self._connection.get("/v1/analyses", ReanalysisView)
 
 
 def _name(device: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -21,7 +21,8 @@ from orchestrator.analysis.comparison import (
 )
 from orchestrator.analysis.curve import Curve
 from orchestrator.analysis.steps import StepsOutcome
-from orchestrator.choosing import common_of, names_of, work_of
+from orchestrator.choosing import common_of, device_of, names_of, work_of
+from orchestrator.over_time import Timeline, timelines
 from orchestrator.views import CurveSummary, CurveView
 
 MOST_AT_ONCE = 50
@@ -88,10 +89,43 @@ class StepHere:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Along:
+    """Who has a step, by one thing that the curves differ in: ``having`` and ``lacking`` are values of it.
+
+    A value lacks the step where no curve with it has the step and at least one could have shown it.
+    """
+
+    thing: str
+    having: tuple[str, ...]
+    lacking: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """Shared, or only here: "float32 and bfloat16", "only batch 4, not batch 1"."""
+        only = "only " if len(self.having) == 1 else ""
+        without = f", not {_and(self.lacking)}" if self.lacking else ""
+        return f"{only}{_and(self.having)}{without}"
+
+
+def _and(values: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(values[:-1]), values[-1])))
+
+
+THINGS: tuple[tuple[str, Callable[[CurveSummary], str]], ...] = (
+    ("device", device_of),
+    ("batch size", lambda summary: f"batch {summary.workload.batch_size}"),
+    ("data type", lambda summary: summary.workload.data_type.value),
+    ("runtime", lambda summary: summary.workload.runtime.value),
+)
+"""What steps are told along: a name for a reader, and its value of a curve."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepThere:
     """A step across curves, after one of the counts from ``low_tokens`` to ``high_tokens``.
 
-    ``looked`` is how many of the curves could have shown it; it is ``shared`` where more than one did.
+    ``looked`` is how many of the curves could have shown it; it is ``shared`` where more than one did. ``along`` says
+    the same by device, batch size, data type and runtime, as far as the curves differ in them.
     """
 
     low_tokens: int
@@ -100,6 +134,7 @@ class StepThere:
     shared: bool
     looked: int
     here: tuple[StepHere, ...]
+    along: tuple[Along, ...]
 
     @property
     def place(self) -> str:
@@ -111,7 +146,8 @@ class StepThere:
 class Comparison:
     """Curves side by side, and what they have in ``common``.
 
-    Crossings are those of curves of one model, batch size and image size.
+    Crossings are those of curves of one model, batch size and image size; ``timelines`` those of curves of the same
+    device, model and workload at several dates.
     """
 
     axis: Axis
@@ -120,6 +156,7 @@ class Comparison:
     rows: tuple[Row, ...]
     crossings: tuple[NamedCrossing, ...]
     steps: tuple[StepThere, ...]
+    timelines: tuple[Timeline, ...]
 
 
 def refuse_too_many(curves: int) -> None:
@@ -154,6 +191,7 @@ def compare(views: Sequence[CurveView], axis: Axis = Axis.TOKENS) -> Comparison:
         rows=_rows(align(curves, full, axis), [_values(*one) for one in zip(curves, ratios, strict=True)]),
         crossings=_crossings(views),
         steps=_steps(views),
+        timelines=timelines(views),
     )
 
 
@@ -213,6 +251,7 @@ def _crossings(views: Sequence[CurveView]) -> tuple[NamedCrossing, ...]:
 
 
 def _steps(views: Sequence[CurveView]) -> tuple[StepThere, ...]:
+    summaries = [view.summary for view in views]
     across = steps_across([view.analysis.curve for view in views], [view.analysis.steps for view in views])
     return tuple(
         StepThere(
@@ -231,6 +270,24 @@ def _steps(views: Sequence[CurveView]) -> tuple[StepThere, ...]:
                 )
                 for member in one.members
             ),
+            along=_along(summaries, {member.index for member in one.members}, one.looked_in),
         )
         for one in across
     )
+
+
+def _along(summaries: Sequence[CurveSummary], having: Collection[int], looked_in: Sequence[int]) -> tuple[Along, ...]:
+    found = []
+    for thing, value_of in THINGS:
+        values = list(dict.fromkeys(map(value_of, summaries)))
+        if len(values) > 1:
+            here = {value_of(summaries[index]) for index in having}
+            looked = {value_of(summaries[index]) for index in looked_in}
+            found.append(
+                Along(
+                    thing=thing,
+                    having=tuple(value for value in values if value in here),
+                    lacking=tuple(value for value in values if value in looked - here),
+                )
+            )
+    return tuple(found)

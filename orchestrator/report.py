@@ -7,16 +7,23 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
+from orchestrator.analysis.advice import advice_for
 from orchestrator.analysis.analyse import Analysis
+from orchestrator.analysis.comparison import position_of
 from orchestrator.analysis.confirmation import Confirmation
 from orchestrator.analysis.curve import Curve, Point
+from orchestrator.analysis.doubt_words import doubted_passes, doubted_points
+from orchestrator.analysis.pieces import pieces_of
 from orchestrator.analysis.recommendation import Recommendation
-from orchestrator.analysis.steps import Step, StepsFound
+from orchestrator.analysis.steps import Step, StepsFound, StepsOutcome
 from orchestrator.analysis.sweet_spots import SweetSpot, SweetSpotKind
 
 WIDTH = 80
 MOST_ROWS = 16
 """Rows of one table; a sawtooth over 4,096 counts has hundreds of steps."""
+
+ADVISED_SHARES = (0.875, 0.75, 0.5)
+"""Of the largest count, what a report advises on where nobody has a count in mind."""
 
 PLOT_COLUMNS = 66
 PLOT_ROWS = 11
@@ -25,19 +32,21 @@ BRAILLE_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of each dot of a braille character, rows from the top, columns from the left (Unicode 15, section 21.1)."""
 
 
-def curve_table(analysis: Analysis, *, title: str, unicode: bool = True) -> str:
+def curve_table(analysis: Analysis, *, title: str, unicode: bool = True, counts: Sequence[int] | None = None) -> str:
     """The whole report on ``analysis``, without a newline at the end.
 
     Args:
         analysis: what to report.
         title: the model, its workload and the device, in one line.
         unicode: false for a terminal that shows ASCII alone.
+        counts: token counts that a person has in mind; three by default.
     """
     parts = [
         headline(analysis.curve, title=title),
         sketch(analysis, unicode=unicode),
         steps_table(analysis.steps),
         sweet_spots_table(analysis.sweet_spots),
+        advice_list(analysis, counts),
         recommendation_table(analysis.recommendation),
         doubts_list(analysis.curve),
     ]
@@ -87,13 +96,21 @@ def sketch(analysis: Analysis, *, unicode: bool = True) -> str:
     top = max(point.latency_ns for point in points)
     labels = {0: f"{_ms(top)} ms", len(rows) // 2: _ms(top / 2), len(rows) - 1: "0"}
     drawn = [f"{labels.get(index, ''):>10} {'│' if unicode else '|'}{row}" for index, row in enumerate(rows)]
-    marks = [" "] * PLOT_COLUMNS
-    for step in analysis.steps.steps:
-        marks[int(_share(step.next_tokens, points) * (PLOT_COLUMNS - 1))] = "^"
     first, last = str(points[0].tokens), str(points[-1].tokens)
     axis = f"{first}{'tokens':^{PLOT_COLUMNS - len(first) - len(last)}}{last}"
-    under = [f"{'steps' if analysis.steps.steps else '':>10}  {''.join(marks)}".rstrip(), f"{'':>12}{axis}"]
+    under = [
+        _marks("confirmed", "^", [step for step in analysis.steps.steps if step.confirmed], points),
+        _marks("candidates", "?", [step for step in analysis.steps.steps if not step.confirmed], points),
+        f"{'':>12}{axis}",
+    ]
     return "\n".join(line.rstrip() for line in (*drawn, *under) if line.strip())
+
+
+def _marks(label: str, mark: str, steps: Sequence[Step], points: Sequence[Point]) -> str:
+    """A line with a ``mark`` below each of ``steps``; empty where there is none."""
+    places = {int(_share(step.next_tokens, points) * (PLOT_COLUMNS - 1)) for step in steps}
+    drawn = "".join(mark if column in places else " " for column in range(PLOT_COLUMNS))
+    return f"{label:>10}  {drawn}" if steps else ""
 
 
 def _share(tokens: int, points: Sequence[Point]) -> float:
@@ -127,17 +144,38 @@ def _asterisks(points: Sequence[Point]) -> list[str]:
     ]
 
 
+OUTCOMES = {
+    StepsOutcome.FOUND: "where one more token makes latency jump",
+    StepsOutcome.NONE: "no step found",
+    StepsOutcome.TOO_NOISY: "too noisy to say",
+    StepsOutcome.TOO_FEW: "too few token counts to say",
+}
+
+
 def steps_table(found: StepsFound) -> str:
-    """The steps, the largest where there are too many to show, and what the search for them came to."""
-    shown = sorted(found.steps, key=lambda step: abs(step.z), reverse=True)[:MOST_ROWS]
+    """What the search for steps came to: confirmed steps and candidates apart, the clearest of many; else why none."""
+    tables = [
+        _steps_of([step for step in found.steps if step.confirmed], "Confirmed by paired timing"),
+        _steps_of([step for step in found.steps if not step.confirmed], "Candidates, not confirmed by paired timing"),
+    ]
+    return "\n".join(
+        [
+            f"Steps: {OUTCOMES[found.outcome]}",
+            *filter(None, tables),
+            *_wrapped(found.explanation),
+            *_wrapped(pairs_words(found)),
+        ]
+    )
+
+
+def _steps_of(steps: Sequence[Step], title: str) -> str:
+    if not steps:
+        return ""
+    shown = sorted(steps, key=lambda step: abs(step.z), reverse=True)[:MOST_ROWS]
     rows = [_step_row(step) for step in sorted(shown, key=lambda step: step.after_tokens)]
-    lines = ["Steps: where one more token makes latency jump"]
-    if rows:
-        headers = ("after", "change", "change", "95 % interval", "z", "")
-        align = ("right", "right", "right", "right", "right", "left")
-        lines.append(tabulate(rows, headers, tablefmt="simple", colalign=align, disable_numparse=True))
-    lines += _more(len(found.steps), "the clearest")
-    return "\n".join([*lines, *_wrapped(found.explanation), *_wrapped(pairs_words(found))])
+    headers = ("after", "lies after", "adds (ms)", "95 % (ms)", "adds", "confidence")
+    table = tabulate(rows, headers, tablefmt="simple", colalign=("right",) * 6, disable_numparse=True)
+    return "\n".join([title, table, *_more(len(steps), "the clearest")])
 
 
 def pairs_words(found: StepsFound) -> str:
@@ -154,11 +192,37 @@ def _paired(paired: Confirmation) -> str:
 
 
 def _step_row(step: Step) -> tuple[str, ...]:
-    interval = f"{step.interval_low_ns / 1e6:+.3f} to {step.interval_high_ns / 1e6:+.3f} ms"
-    state = "confirmed" if step.confirmed else "candidate"
-    gap = "" if step.next_tokens == step.after_tokens + 1 else f", next measured {step.next_tokens}"
-    change = f"{step.change_ns / 1e6:+.3f} ms"
-    return str(step.after_tokens), change, f"{step.change_percent:+.1f} %", interval, f"{step.z:+.1f}", state + gap
+    return (
+        str(step.after_tokens),
+        str(position_of(step)),
+        f"{step.change_ns / 1e6:+.3f}",
+        f"{step.interval_low_ns / 1e6:+.3f} to {step.interval_high_ns / 1e6:+.3f}",
+        f"{step.change_percent:+.1f} %",
+        confidence(step),
+    )
+
+
+def confidence(step: Step) -> str:
+    """How sure a step is, and whether it rests on doubted points alone; empty where its method did not say."""
+    if step.confidence <= 0:
+        return ""
+    # Never 100 %: the share of curves without a step on which nothing as clear is found is no certainty.
+    text = f"{min(99.9, 100 * step.confidence):.1f} %"
+    return f"{text}, doubted" if step.doubted else text
+
+
+def advice_list(analysis: Analysis, counts: Sequence[int] | None = None) -> str:
+    """What to do about each of ``counts`` that a person has in mind; by default a mild, a middle and a strong cut."""
+    full = analysis.curve.full
+    if full is None:
+        return ""
+    usual = dict.fromkeys(max(1, round(share * full.tokens)) for share in ADVISED_SHARES)
+    pieces = pieces_of(analysis.curve)
+    lines = ["For a count in mind"]
+    for tokens in counts or usual:
+        text = f"{tokens}: {advice_for(analysis, tokens, pieces).words}"
+        lines += _hanging(text)
+    return "\n".join(lines)
 
 
 def _more(total: int, which: str) -> list[str]:
@@ -218,11 +282,15 @@ def recommendation_table(recommendation: Recommendation) -> str:
 
 
 def doubts_list(curve: Curve) -> str:
-    """The doubts with their evidence, or nothing where there are none."""
-    if not curve.doubts:
-        return ""
-    lines = ["Doubts"]
-    for doubt in curve.doubts:
-        text = f"{doubt.reason.value}: {doubt.evidence}"
-        lines += textwrap.wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ")
-    return "\n".join(lines)
+    """The doubts about curve, passes and points, apart and with their evidence; nothing where there are none."""
+    told = [
+        ("Doubts about the curve", [f"{doubt.reason.value}: {doubt.evidence}" for doubt in curve.doubts]),
+        ("Doubted passes", list(doubted_passes(curve))),
+        ("Doubted points", list(doubted_points(curve))),
+    ]
+    lines = [[title, *(line for one in doubts for line in _hanging(one))] for title, doubts in told if doubts]
+    return "\n".join(line for part in lines for line in part)
+
+
+def _hanging(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ")

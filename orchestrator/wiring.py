@@ -15,7 +15,8 @@ from agent.errors import StepfarmError
 from agent.vit.exporting import export_apart
 from orchestrator import keys
 from orchestrator.chores import OVERDUE_S, Chore
-from orchestrator.curves.analyst import Analyser, Analyst
+from orchestrator.curves.analysing import Analyser
+from orchestrator.curves.analyst import Analyst
 from orchestrator.errors import DatabaseAway, StartFailed
 from orchestrator.exports import Exporter, Exports
 from orchestrator.jobs.dispatch import Dispatch, LeaseTimes
@@ -83,7 +84,7 @@ class Orchestrator:
     """The running orchestrator: what the API serves. Use it as a context, which starts and stops its chores.
 
     Args:
-        analyser: what turns the readings of a curve into steps; the analysis itself, or the same as a Ray task.
+        analyser: what turns the readings of curves into steps; the analysis itself, or the same as Ray tasks.
         exporter: what exports a model for devices without torch; by default a process of its own.
         clock: this machine's time. Leases and codes go by the database's where it has a clock of its own.
         rng: where jitter comes from.
@@ -106,13 +107,14 @@ class Orchestrator:
         self.clock = DatabaseClock(self.database, clock or SystemClock())
         self._writer = Writer(self.database, self.clock, on_taken=lambda: schema.check(self.database))
         self.database.guard_writes(self._writer.confirm)
-        job_ended = threading.Event()
+        self._stopping = False
+        self._work_waits = threading.Event()
         rng = rng or random.Random()  # noqa: S311  # jitter
-        self.dispatch = Dispatch(self.database, self.clock, rng, job_ended, times)
+        self.dispatch = Dispatch(self.database, self.clock, rng, self._work_waits, times)
         self.analyst = Analyst(self.database, self.clock, analyser)
         self.exports = Exports(self.database, self.clock, settings.orchestrator_home / "exports", exporter)
         self._reaper = Chore("reaper", self._reap, self.clock, threading.Event())
-        self._curves = Chore("analyst", self.analyst.work, self.clock, job_ended)
+        self._curves = Chore("analyst", self._analyse, self.clock, self._work_waits)
 
     def __enter__(self) -> Orchestrator:
         """Start. With a database that is away it starts too, says so to whoever asks, and works once it is back.
@@ -140,6 +142,14 @@ class Orchestrator:
         self.clock.look()
         self.dispatch.expire()
 
+    def _analyse(self) -> None:
+        # Many curves may wait: no further one is begun once the orchestrator stops.
+        self.analyst.work(going=lambda: not self._stopping)
+
+    def wake_analyst(self) -> None:
+        """Have what waits for an analysis looked at now, not at the analyst's next turn."""
+        self._work_waits.set()
+
     def check_ready(self) -> None:
         """Return if this orchestrator can work: the database answers, is of this version, and is its to write.
 
@@ -158,6 +168,7 @@ class Orchestrator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop."""
+        self._stopping = True
         self._reaper.stop()
         self._curves.stop()
         self._writer.release()

@@ -9,6 +9,7 @@ from orchestrator.analysis.analyse import Analysis
 from orchestrator.analysis.intervals import WIDTH_95
 from orchestrator.analysis.levels import Levels, levels_of
 from orchestrator.analysis.pieces import Pieces, pieces_of
+from orchestrator.analysis.steps import StepsOutcome
 from orchestrator.analysis.sweet_spots import WORTH_PERCENT, SweetSpotKind
 
 FREE_PERCENT = WORTH_PERCENT
@@ -57,12 +58,15 @@ def advice_for(analysis: Analysis, tokens: int, pieces: Pieces | None = None) ->
     index = next((index for index, point in enumerate(points) if point.tokens >= tokens), None)
     if index is None or tokens < 1:
         return _nothing(tokens, _why_nothing(tokens, points[-1].tokens if points else None))
-    levels = levels_of(analysis.curve, pieces or pieces_of(analysis.curve))
+    # Where jumps could hide, two counts of one piece differ by more than its slope, for all that anybody knows.
+    told = analysis.steps.outcome in {StepsOutcome.FOUND, StepsOutcome.NONE}
+    levels = levels_of(analysis.curve, pieces or pieces_of(analysis.curve), straight=told)
     keep, faster, drop = _keep(levels, index), _faster(levels, index), _drop(levels, index, analysis)
     doubts = dict.fromkeys(doubt.reason.value for doubt in analysis.curve.doubts)
     sentences = [
         *_stands_for(tokens, points[index].tokens),
         *_in_words(points[index].tokens, keep, faster, drop),
+        *([] if told else ["Jumps could hide in this curve: measure more to be sure of more."]),
         *([f"The curve it rests on is doubted: {', '.join(doubts)}."] if doubts else []),
     ]
     reach_ns = WIDTH_95 * float(levels.error_ns[index])

@@ -15,7 +15,7 @@ from orchestrator.analysis.steps import StepsFound, find_steps
 from orchestrator.analysis.sweet_spots import SweetSpot, find_sweet_spots
 
 METHOD = "piecewise-linear"
-METHOD_VERSION = 7
+METHOD_VERSION = 8
 """Grows with every change that can alter a result, so that stored results say what made them."""
 
 

@@ -208,14 +208,20 @@ class CurveStep:
 class StepAcross:
     """One step across curves: the steps that are taken to be the same, one a curve, by curve.
 
-    ``looked`` is how many curves could have shown it: measured on both sides of it, and not too noisy to say.
+    ``looked_in`` are the indices of the curves that could have shown it: measured on both sides of it, and not too
+    noisy to say.
     """
 
     up: bool
     low_tokens: int
     high_tokens: int
     members: tuple[CurveStep, ...]
-    looked: int
+    looked_in: tuple[int, ...]
+
+    @property
+    def looked(self) -> int:
+        """How many curves could have shown it."""
+        return len(self.looked_in)
 
     @property
     def shared(self) -> bool:
@@ -263,12 +269,13 @@ def _across(group: Sequence[CurveStep], curves: Sequence[Curve], found: Sequence
     positions = [position_of(one.step) for one in group]
     low, high = min(one.low_tokens for one in positions), max(one.high_tokens for one in positions)
     members = {one.index for one in group}
-    looked = sum(
-        index in members or _could_show(curve, steps, low, high)
+    looked_in = tuple(
+        index
         for index, (curve, steps) in enumerate(zip(curves, found, strict=True))
+        if index in members or _could_show(curve, steps, low, high)
     )
     return StepAcross(
-        up=group[0].step.change_ns > 0, low_tokens=low, high_tokens=high, members=tuple(group), looked=looked
+        up=group[0].step.change_ns > 0, low_tokens=low, high_tokens=high, members=tuple(group), looked_in=looked_in
     )
 
 

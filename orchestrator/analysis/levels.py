@@ -39,13 +39,17 @@ class Levels:
         return gained, self.pieces.rise_error_ns(self.tokens, index, other)
 
 
-def levels_of(curve: Curve, pieces: Pieces) -> Levels:
-    """The levels of ``curve``, whose pieces ``pieces`` are."""
+def levels_of(curve: Curve, pieces: Pieces, *, straight: bool = True) -> Levels:
+    """The levels of ``curve``, whose pieces ``pieces`` are.
+
+    Args:
+        straight: false where jumps could hide in the pieces, so that every point is believed as measured alone.
+    """
     measured = np.array([point.latency_ns for point in curve.points])
     error_ns = np.array([point.standard_error_ns for point in curve.points])
     off = measured - pieces.fitted_ns
     far_off = np.abs(off) > BELIEVED_ERRORS * error_ns * np.sqrt(max(pieces.dispersion, 1.0))
-    as_measured = far_off | _beside_unsure_steps(pieces)
+    as_measured = far_off | _beside_unsure_steps(pieces) | (not straight)
     return Levels(
         tokens=np.array([point.tokens for point in curve.points], np.int64),
         latency_ns=np.where(as_measured, measured, pieces.fitted_ns),

@@ -8,8 +8,8 @@ from enum import Enum
 
 import numpy as np
 
-from orchestrator.analysis.curve import Curve, Point
-from orchestrator.analysis.intervals import WIDTH_95
+from orchestrator.analysis.comparison import Ratios, ratios_of
+from orchestrator.analysis.curve import Curve
 from orchestrator.analysis.levels import Levels, levels_of
 from orchestrator.analysis.pieces import Pieces, pieces_of
 from orchestrator.analysis.steps import StepsFound
@@ -55,6 +55,10 @@ class SweetSpot:
     saves_low_percent: float = 0.0
     saves_high_percent: float = 0.0
     certainty: float = 1.0
+
+
+UNSURE_PERCENT = (-100.0, 100.0)
+"""The interval of a saving that nothing is known of: from twice the latency to none."""
 
 
 def find_sweet_spots(curve: Curve, found: StepsFound, pieces: Pieces | None = None) -> tuple[SweetSpot, ...]:
@@ -120,28 +124,34 @@ def _edges(found: StepsFound) -> dict[int, SweetSpotKind]:
 
 def _described(curve: Curve, level: Levels, kept: list[tuple[int, SweetSpotKind]]) -> tuple[SweetSpot, ...]:
     full = curve.points[kept[0][0]]
+    ratios = ratios_of(curve, full.tokens)
     larger: list[int | None] = [None, *(curve.points[index].tokens for index, _ in kept[:-1])]
-    spots = [
-        _spot(curve.points[index], full, kind, next_tokens=above, certainty=_certainty(level, index))
-        for (index, kind), above in zip(kept, larger, strict=True)
-    ]
+    spots = []
+    for (index, kind), above in zip(kept, larger, strict=True):
+        point = curve.points[index]
+        low, high = _saves(ratios, index)
+        spots.append(
+            SweetSpot(
+                tokens=point.tokens,
+                kind=kind,
+                latency_ns=point.latency_ns,
+                low_ns=point.low_ns,
+                high_ns=point.high_ns,
+                saves_percent=100 * (1 - point.latency_ns / full.latency_ns),
+                next_tokens=above,
+                saves_low_percent=low,
+                saves_high_percent=high,
+                certainty=_certainty(level, index),
+            )
+        )
     return tuple(reversed(spots))
 
 
-def _spot(point: Point, full: Point, kind: SweetSpotKind, *, next_tokens: int | None, certainty: float) -> SweetSpot:
-    share = point.latency_ns / full.latency_ns
-    relative = math.hypot(point.standard_error_ns / point.latency_ns, full.standard_error_ns / full.latency_ns)
-    reach = 0.0 if point is full else 100 * WIDTH_95 * share * relative
-    saves = 100 * (1 - share)
-    return SweetSpot(
-        tokens=point.tokens,
-        kind=kind,
-        latency_ns=point.latency_ns,
-        low_ns=point.low_ns,
-        high_ns=point.high_ns,
-        saves_percent=saves,
-        next_tokens=next_tokens,
-        saves_low_percent=saves - reach,
-        saves_high_percent=saves + reach,
-        certainty=certainty,
-    )
+def _saves(ratios: Ratios | None, index: int) -> tuple[float, float]:
+    """The 95 % interval of what the point at ``index`` saves of the largest count, in per cent.
+
+    Where the latency of that may be nothing at all no saving is sure.
+    """
+    if ratios is None:
+        return UNSURE_PERCENT
+    return 100 * (1 - float(ratios.high[index])), 100 * (1 - float(ratios.low[index]))

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from agent.config import Settings
 from orchestrator.analysis.analyse import analyse
 from orchestrator.api.application import create_application
+from orchestrator.curves.analysing import one_by_one
 from orchestrator.errors import StartFailed
 from orchestrator.listening import Listening, on_loopback
 from orchestrator.logs import log_to
@@ -37,7 +38,7 @@ def serving(
     """
     log_to(settings.orchestrator_home, settings.log_format)
     listening = listening or on_loopback(settings)
-    make = make or (lambda: Orchestrator(settings, analyse))
+    make = make or (lambda: Orchestrator(settings, one_by_one(analyse)))
     app = create_application(make, behind_proxy=listening.behind_proxy)
     certificate = listening.certificate
     config = uvicorn.Config(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent.config import Settings
 from agent.errors import StepfarmError
+from agent.wire.enrolment import DeviceKind
+from agent.wire.jobs import DataType, Runtime
 from orchestrator.commands.output import print_json, take_json
 
 if TYPE_CHECKING:
@@ -16,9 +19,15 @@ if TYPE_CHECKING:
     from orchestrator.choosing import Matching
     from orchestrator.client import Client
     from orchestrator.comparing import Comparison, Row, StepThere, Value
+    from orchestrator.over_time import Timeline
+
+WIDTH = 80
 
 MOST_ROWS = 16
 """Token counts of the table; ``--json`` has all."""
+
+FILTERS = ("model", "batch", "device", "kind", "data_type", "runtime")
+OPTIONS = "--model, --batch, --device, --kind, --data-type and --runtime"
 
 
 def add(commands: _SubParsersAction[Any]) -> None:
@@ -28,6 +37,9 @@ def add(commands: _SubParsersAction[Any]) -> None:
     command.add_argument("--model", nargs="+", default=[], metavar="MODEL", help="all curves of these models")
     command.add_argument("--batch", type=int, nargs="+", default=[], metavar="N", help="of these batch sizes")
     command.add_argument("--device", nargs="+", default=[], metavar="NAME", help="of these devices")
+    command.add_argument("--kind", nargs="+", default=[], choices=[kind.value for kind in DeviceKind], metavar="KIND")
+    command.add_argument("--data-type", nargs="+", default=[], choices=[one.value for one in DataType], metavar="TYPE")
+    command.add_argument("--runtime", nargs="+", default=[], choices=[one.value for one in Runtime], metavar="RUNTIME")
     command.add_argument("--older", action="store_true", help="not only the newest curve of each combination")
     command.add_argument("--simulated", action="store_true", help="of simulated devices too")
     command.add_argument("--ratio", action="store_true", help="relative to the full model")
@@ -60,23 +72,24 @@ def _chosen(options: argparse.Namespace, client: Client) -> tuple[list[int], str
     """
     from orchestrator.choosing import Wanted, candidates, matching
 
-    filters = [*options.model, *options.batch, *options.device]
+    filters = [getattr(options, name) for name in FILTERS if getattr(options, name)]
     if options.curves and (filters or options.older):
-        raise StepfarmError(
-            "Curves are named by number and by what they are of.", "Give the numbers, or --model, --batch and --device."
-        )
+        raise StepfarmError("Curves are named by number and by what they are of.", f"Give the numbers, or {OPTIONS}.")
     if options.curves:
         # To name a simulated one is to ask for it.
         return _two_at_least(list(dict.fromkeys(options.curves)), "")
     if not filters:
         raise StepfarmError(
             "Nothing says which curves to compare.",
-            "Give their numbers (stepfarm curves list), or --model, --batch and --device.",
+            f"Give their numbers (stepfarm curves list), or {OPTIONS}.",
         )
     wanted = Wanted(
         models=tuple(options.model),
         batch_sizes=tuple(options.batch),
         devices=tuple(options.device),
+        kinds=tuple(map(DeviceKind, options.kind)),
+        data_types=tuple(map(DataType, options.data_type)),
+        runtimes=tuple(map(Runtime, options.runtime)),
         older=options.older,
         simulated=options.simulated,
     )
@@ -107,6 +120,7 @@ def report(comparison: Comparison, *, ratio: bool = False) -> str:
         _values(comparison, ratio=ratio),
         _crossings(comparison),
         _steps(comparison),
+        *map(_timeline, comparison.timelines),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -193,7 +207,9 @@ def _steps(comparison: Comparison) -> str:
         return "No steps were found on any of them."
     shown = sorted(comparison.steps, key=_prominence, reverse=True)[:MOST_ROWS]
     rows = [_step(one) for one in sorted(shown, key=lambda one: one.low_tokens)]
-    lines = ["Steps, and who has them", _table(rows, ("after", "", "shared", "change of latency"))]
+    things = [one.thing for one in comparison.steps[0].along]
+    headers = ("after", "", "shared", *things, "change of latency")
+    lines = ["Steps, and who has them", _table(rows, headers)]
     if len(shown) < len(comparison.steps):
         lines.append(f"the {len(shown)} most shared and largest of {len(comparison.steps)}; --json has all")
     return "\n".join(lines)
@@ -208,4 +224,14 @@ def _step(step: StepThere) -> tuple[str, ...]:
     sizes = ", ".join(
         f"#{here.curve} {here.change_percent:+.1f} %{'' if here.confirmed else ' candidate'}" for here in step.here
     )
-    return step.place, "up" if step.up else "down", shared, sizes
+    along = (one.words for one in step.along)
+    return step.place, "up" if step.up else "down", shared, *along, sizes
+
+
+def _timeline(timeline: Timeline) -> str:
+    numbers = ", ".join(f"#{number}" for number in timeline.curves)
+    lines = [f"Over time: {timeline.of} ({numbers})"]
+    for change in timeline.changes:
+        words = f"{change.words} One of these curves is doubted." if change.doubted else change.words
+        lines += textwrap.wrap(words, WIDTH, initial_indent="- ", subsequent_indent="  ")
+    return "\n".join([*lines, *textwrap.wrap(timeline.words, WIDTH)])

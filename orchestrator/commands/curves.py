@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent.config import Settings
-from orchestrator.commands import exporting, importing
+from orchestrator.commands import exporting, importing, reanalysing
+from orchestrator.commands.options import take_counts
 from orchestrator.commands.output import print_json, print_table, shows_unicode, take_json, when
 from orchestrator.commands.workloads import title_of
 
@@ -30,11 +32,13 @@ def add(commands: _SubParsersAction[Any]) -> None:
 
     command = subcommands.add_parser("show", help="one curve with its steps, sweet spots and recommendation")
     command.add_argument("id", type=int, metavar="ID", help="the number of the curve")
+    take_counts(command)
     take_json(command)
     command.set_defaults(run=_show)
 
     exporting.add(subcommands)
     importing.add(subcommands)
+    reanalysing.add(subcommands)
 
 
 def _list(options: argparse.Namespace, _settings: Settings) -> int:
@@ -75,18 +79,23 @@ def _show(options: argparse.Namespace, _settings: Settings) -> int:
     if options.json:
         print_json(view)
     else:
-        print(report(view))
+        print(report(view, options.tokens))
     return 0
 
 
-def report(view: CurveView) -> str:
-    """The curve in words and tables."""
+def report(view: CurveView, counts: Sequence[int] = ()) -> str:
+    """The curve in words and tables, with advice for the ``counts`` in mind."""
     from orchestrator.report import curve_table
 
-    table = curve_table(view.analysis, title=title_of_curve(view.summary), unicode=shows_unicode())
-    if view.summary.imported_ms is None:
-        return table
-    return f"{table}\n\nImported {when(view.summary.imported_ms)} from: {view.summary.source}"
+    parts = [curve_table(view.analysis, title=title_of_curve(view.summary), unicode=shows_unicode(), counts=counts)]
+    if view.summary.imported_ms is not None:
+        parts.append(f"Imported {when(view.summary.imported_ms)} from: {view.summary.source}")
+    if view.outdated:
+        parts.append(
+            f"Found by version {view.analysis.method_version} of the method, which is not today's. Anew: "
+            f"stepfarm curves reanalyse {view.summary.id}"
+        )
+    return "\n\n".join(parts)
 
 
 def title_of_curve(summary: CurveSummary) -> str:

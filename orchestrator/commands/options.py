@@ -1,4 +1,4 @@
-"""What is wrong with an option, in the words of the command line: people typed an option, not a field of a message."""
+"""Options that several commands take, and what is wrong with one, in the words of whoever typed it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ CALLED = {"models": "MODEL", "devices": "--device", "labels": "--label", "batch_
 
 OTHERS = ("batch_size", "image_size", "min_tokens", "max_tokens")
 """Fields that the complaint about another may name."""
+
+
+def take_counts(command: argparse.ArgumentParser) -> None:
+    """Let ``command`` take the token counts that a person has in mind."""
+    command.add_argument(
+        "--tokens",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="advise on these token counts that you have in mind",
+    )
 
 
 def complaint_about(error: WireError, options: argparse.Namespace) -> str:

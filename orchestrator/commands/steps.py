@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.config import Settings
+from agent.wire.codec import to_plain
+from orchestrator.commands.options import take_counts
 from orchestrator.commands.output import need, take_json
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ def add(commands: _SubParsersAction[Any]) -> None:
         help="the number of a stored curve; or a file, CSV with the columns tokens and latency_ns, one row a reading, "
         "or a curve as JSON; - is standard input",
     )
+    take_counts(command)
     take_json(command)
     command.set_defaults(run=_steps)
 
@@ -54,9 +58,9 @@ def _steps(options: argparse.Namespace, _settings: Settings) -> int:
     stored = options.source.isascii() and options.source.isdigit()
     found = _of_curve(int(options.source)) if stored else _of_file(options.source)
     if options.json:
-        print(json.dumps(as_plain(found), indent=2, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(as_plain(found, options.tokens), indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        print(as_text(found))
+        print(as_text(found, options.tokens))
     return 0
 
 
@@ -93,8 +97,10 @@ def _of_file(source: str) -> Found:
     return Found(source=name, title=title, simulated=simulated, told=told, analysis=analyse(analysable(passes)))
 
 
-def as_plain(found: Found) -> dict[str, Any]:
-    """What ``--json`` prints."""
+def as_plain(found: Found, counts: Sequence[int] = ()) -> dict[str, Any]:
+    """What ``--json`` prints, with advice for the ``counts`` in mind."""
+    from orchestrator.analysis.advice import advice_for
+
     analysis = found.analysis
     return {
         "source": found.source,
@@ -105,6 +111,7 @@ def as_plain(found: Found) -> dict[str, Any]:
         "unsure": [list(one) for one in analysis.steps.unsure],
         "budget_used_up": analysis.steps.budget_used_up,
         "sweet_spots": [_plain_spot(spot) for spot in analysis.sweet_spots],
+        "advice": [to_plain(advice_for(analysis, tokens)) for tokens in counts],
         "doubts": [{"reason": doubt.reason.value, "evidence": doubt.evidence} for doubt in analysis.curve.doubts],
         "point_doubts": [
             {"reason": doubt.reason.value, "evidence": doubt.evidence, "tokens": list(doubt.tokens)}
@@ -120,12 +127,18 @@ def as_plain(found: Found) -> dict[str, Any]:
 
 
 def _plain_step(step: Step) -> dict[str, Any]:
+    from orchestrator.analysis.comparison import position_of
+
     return {
         "after_tokens": step.after_tokens,
         "next_tokens": step.next_tokens,
         "change_ns": step.change_ns,
         "change_percent": step.change_percent,
         "interval": [step.interval_low_ns, step.interval_high_ns],
+        "lies_after": [position_of(step).low_tokens, position_of(step).high_tokens],
+        "confidence": step.confidence,
+        "doubted": step.doubted,
+        "state": "confirmed" if step.confirmed else "candidate",
         "confirmed": step.confirmed,
         "paired": None if step.paired is None else _plain_paired(step.paired),
     }
@@ -147,10 +160,10 @@ def _plain_spot(spot: SweetSpot) -> dict[str, Any]:
     }
 
 
-def as_text(found: Found) -> str:
+def as_text(found: Found, counts: Sequence[int] = ()) -> str:
     """What is printed for a person."""
     need("tabulate", "orchestrator")
-    from orchestrator.report import doubts_list, headline, steps_table, sweet_spots_table
+    from orchestrator.report import advice_list, doubts_list, headline, steps_table, sweet_spots_table
 
     analysis = found.analysis
     parts = [
@@ -158,6 +171,7 @@ def as_text(found: Found) -> str:
         f"passes: {TOLD[found.told]}",
         steps_table(analysis.steps),
         sweet_spots_table(analysis.sweet_spots),
+        advice_list(analysis, counts),
         doubts_list(analysis.curve),
     ]
     return "\n\n".join(part for part in parts if part)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from agent.wire.codec import from_plain, to_plain
+from agent.wire.codec import WireError, from_plain, to_plain
 from agent.wire.conditions import Conditions, Doubt
 from agent.wire.jobs import ModelFacts, Subject
 from agent.wire.jobs import Round as RoundRequested
@@ -222,41 +223,67 @@ def is_curve() -> sa.ColumnElement[bool]:
 
 
 def to_analyse(session: Session) -> list[int]:
-    """The numbers of sealed curves whose readings this version of the method has not seen."""
-    seen = sa.select(AnalysisResult.id).where(
-        AnalysisResult.curve_id == Curve.id,
-        AnalysisResult.blob_sha256 == Curve.blob_sha256,
-        AnalysisResult.method == METHOD,
-        AnalysisResult.method_version == METHOD_VERSION,
-    )
-    waiting = sa.select(Curve.id).where(Curve.blob.is_not(None), is_curve(), ~seen.exists())
+    """The numbers of sealed curves whose readings no version of the method that is known here has seen.
+
+    A result of an older version stands until somebody asks for a new one (`orchestrator.storage.reanalyses`).
+    """
+    known = made_of_its_readings(AnalysisResult.method_version <= METHOD_VERSION)
+    waiting = sa.select(Curve.id).where(Curve.blob.is_not(None), is_curve(), ~known)
     return list(session.scalars(waiting.order_by(Curve.id)))
 
 
+def made_of_its_readings(*versions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """That the method, in one of ``versions``, has seen the readings that a row of `Curve` holds now."""
+    results = sa.select(AnalysisResult.id).where(
+        AnalysisResult.curve_id == Curve.id,
+        AnalysisResult.blob_sha256 == Curve.blob_sha256,
+        AnalysisResult.method == METHOD,
+        *versions,
+    )
+    return results.exists()
+
+
 def keep_analysis(session: Session, curve_id: int, blob_sha256: str, analysis: Analysis, *, now_ms: int) -> None:
-    """Keep what the analysis made of the readings with that hash; twice is once."""
-    if find_analysis(session, curve_id, blob_sha256) is None:
-        session.add(
-            AnalysisResult(
-                curve_id=curve_id,
-                method=analysis.method,
-                method_version=analysis.method_version,
-                blob_sha256=blob_sha256,
-                computed_ms=now_ms,
-                result=to_plain(analysis),
-            )
+    """Keep what the analysis made of the readings with that hash, in the place of an earlier one by the same version.
+
+    Results of other versions stay.
+    """
+    row = session.scalar(
+        sa.select(AnalysisResult).where(
+            AnalysisResult.curve_id == curve_id,
+            AnalysisResult.blob_sha256 == blob_sha256,
+            AnalysisResult.method == analysis.method,
+            AnalysisResult.method_version == analysis.method_version,
         )
-        session.flush()
+    )
+    if row is None:
+        row = AnalysisResult(
+            curve_id=curve_id,
+            method=analysis.method,
+            method_version=analysis.method_version,
+            blob_sha256=blob_sha256,
+        )
+        session.add(row)
+    row.computed_ms, row.result = now_ms, to_plain(analysis)
+    session.flush()
 
 
 def find_analysis(session: Session, curve_id: int, blob_sha256: str) -> Analysis | None:
-    """What this version of the method made of the readings with that hash, if it has seen them."""
-    result = session.scalar(
-        sa.select(AnalysisResult.result).where(
+    """What the newest version of the method, this one at most, made of the readings with that hash, if any has.
+
+    Results that are written in a way no longer understood do not count.
+    """
+    results = session.scalars(
+        sa.select(AnalysisResult.result)
+        .where(
             AnalysisResult.curve_id == curve_id,
             AnalysisResult.blob_sha256 == blob_sha256,
             AnalysisResult.method == METHOD,
-            AnalysisResult.method_version == METHOD_VERSION,
+            AnalysisResult.method_version <= METHOD_VERSION,
         )
+        .order_by(AnalysisResult.method_version.desc())
     )
-    return None if result is None else from_plain(Analysis, result)
+    for result in results:
+        with contextlib.suppress(WireError):
+            return from_plain(Analysis, result)
+    return None

@@ -303,3 +303,19 @@ class Export(Table):
     sha256: Mapped[str] = mapped_column(String(64))
     size_bytes: Mapped[int]
     created_ms: Mapped[int]
+
+
+class Reanalysis(Table):
+    """A curve that somebody wants analysed anew, or, with a failure, one that could not be.
+
+    ``everything`` says that it was asked for with all others. The row goes in the transaction that keeps the result.
+    """
+
+    __tablename__ = "reanalyses"
+    __table_args__ = (CheckConstraint("(failure IS NULL) = (failed_ms IS NULL)", "failed_at_a_time"),)
+
+    curve_id: Mapped[int] = mapped_column(ForeignKey("curves.id"), primary_key=True, autoincrement=False)
+    asked_ms: Mapped[int]
+    everything: Mapped[bool]
+    failure: Mapped[str | None] = mapped_column(String(4_000))
+    failed_ms: Mapped[int | None]

@@ -1,5 +1,6 @@
 """What the orchestrator shows people: the messages between the API and the typed client, in the agent's codec."""
 
+from orchestrator.views.analyses import ReanalysisFailure, ReanalysisRequest, ReanalysisView
 from orchestrator.views.curves import CurveList, CurveSummary, CurveTaken, CurveView, PassView, ReadingsView
 from orchestrator.views.fleet import (
     DeviceList,
@@ -49,6 +50,9 @@ __all__ = [
     "PassView",
     "Progress",
     "ReadingsView",
+    "ReanalysisFailure",
+    "ReanalysisRequest",
+    "ReanalysisView",
     "SweepList",
     "SweepRequest",
     "SweepView",

@@ -27,7 +27,7 @@ from agent.wire.fields import (
 )
 from agent.wire.jobs import ModelFacts, Order, Subject, Workload
 from agent.wire.readings import MOST_BLOCKS, MOST_READINGS, Rejection
-from orchestrator.analysis.analyse import Analysis
+from orchestrator.analysis.analyse import METHOD_VERSION, Analysis
 from orchestrator.analysis.passes import Floats, Integers, makes_points
 from orchestrator.analysis.steps import Step
 from orchestrator.analysis.sweet_spots import SweetSpot
@@ -92,6 +92,11 @@ class CurveView(Message):
     sealed: bool
     analysis: Analysis
     readings_sha256: Sha256Hex | None = None
+
+    @property
+    def outdated(self) -> bool:
+        """Whether an older version of the method than the one installed here made the analysis."""
+        return self.analysis.method_version < METHOD_VERSION
 
     @property
     def tokens(self) -> Integers:

@@ -71,6 +71,14 @@ class Cluster:
         return answer.status == 200
 
 
+def command_of(pid: int) -> bytes:
+    """The command line of a process, empty where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The orchestrator on Ray; ended by SIGTERM, as a service manager would."""

@@ -13,7 +13,7 @@ from agent.wire.jobs import LeaseRequest, Runtime, Workload
 from orchestrator.analysis.planning import Plan
 from orchestrator.jobs.states import JobState
 from orchestrator.leftovers import read
-from tests.cluster.conftest import Cluster
+from tests.cluster.conftest import Cluster, command_of
 from tests.support.filling import begun, enrolled
 from tests.support.processes import descendants, is_loopback, listening, wait_until
 
@@ -83,7 +83,7 @@ def test_no_secret_is_in_rays_logs_or_the_list_of_processes(cluster: Cluster) ->
         for path in (folder / "r").glob("session_latest/logs/**/*.*")
         if path.is_file()
     }
-    processes = {str(pid): _command(pid).decode(errors="replace") for pid in descendants(cluster.process.pid)}
+    processes = {str(pid): command_of(pid).decode(errors="replace") for pid in descendants(cluster.process.pid)}
 
     assert any("serve" in name for name in logs)
     assert any("raylet" in command for command in processes.values())
@@ -95,17 +95,10 @@ def test_a_killed_replica_comes_back_and_nothing_is_lost(cluster: Cluster) -> No
     device = enrolled(cluster.url, cluster.client, "survivor")
     curve_id = begun(device, cluster.client).finish().summary.id
     before = cluster.client.readings(curve_id)
-    replica = next(pid for pid in descendants(cluster.process.pid) if b"ServeReplica" in _command(pid))
+    replica = next(pid for pid in descendants(cluster.process.pid) if b"ServeReplica" in command_of(pid))
 
     os.kill(replica, signal.SIGKILL)
 
     wait_until(lambda: replica not in descendants(cluster.process.pid), what="the replica is gone")
     wait_until(cluster.ready, what="another replica answers")
     assert cluster.client.readings(curve_id) == before
-
-
-def _command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from orchestrator.analysis.analyse import analyse
+from orchestrator.curves.analysing import one_by_one
 from orchestrator.curves.analyst import Analyst
 from orchestrator.errors import SchemaMismatch
 from orchestrator.storage import curves, schema
@@ -130,7 +131,7 @@ def test_work_goes_on_in_an_old_database_where_it_was_left(old: Database) -> Non
         batch = a_batch(at_work.fence, 1)
         curves.take_in(session, device_id=at_work.device_id, job_id=at_work.id, batch=batch, now_ms=clock.epoch_ms())
 
-    Analyst(old, clock, analyse).work()
+    Analyst(old, clock, one_by_one(analyse)).work()
 
     with old.read() as session:
         sealed = session.scalars(sa.select(Curve).where(Curve.blob.is_not(None))).one()

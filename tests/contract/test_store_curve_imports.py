@@ -14,6 +14,7 @@ from agent.wire.enrolment import DeviceKind
 from agent.wire.jobs import Workload
 from orchestrator.analysis.analyse import analyse
 from orchestrator.curves import blob
+from orchestrator.curves.analysing import one_by_one
 from orchestrator.curves.analyst import Analyst
 from orchestrator.curves.blob import StoredPass
 from orchestrator.curves.file import CurveFile, view_of
@@ -51,7 +52,7 @@ def rows(session: Session, *tables: type) -> list[int]:
 
 
 def analysed(store: Store) -> int:
-    return Analyst(store.database, store.clock, analyse).work()
+    return Analyst(store.database, store.clock, one_by_one(analyse)).work()
 
 
 def measured_curve(store: Store) -> int:

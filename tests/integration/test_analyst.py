@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from orchestrator.analysis.analyse import Analysis, analyse
 from orchestrator.analysis.passes import PassReadings
 from orchestrator.analysis.planning import Plan
+from orchestrator.curves.analysing import one_by_one
 from orchestrator.curves.analyst import AGAIN_MS, Analyst
 from orchestrator.jobs.states import JobState
 from orchestrator.storage import schema
@@ -74,7 +75,7 @@ def analyses(store: Store) -> list[tuple[int, str]]:
 
 def test_an_ended_job_is_sealed_and_analysed_exactly_once(store: Store, analyser: CountedAnalyser) -> None:
     _, _, curve = measured(store)
-    analyst = Analyst(store.database, store.clock, analyser)
+    analyst = Analyst(store.database, store.clock, one_by_one(analyser))
 
     done = [analyst.work() for _ in range(3)]
 
@@ -89,7 +90,7 @@ def test_a_job_that_runs_is_left_alone(store: Store, analyser: CountedAnalyser) 
     curve = store.begin_curve(device, leased)
     store.take_in(device, leased.job_id, a_batch())
 
-    assert Analyst(store.database, store.clock, analyser).work() == 0
+    assert Analyst(store.database, store.clock, one_by_one(analyser)).work() == 0
     assert store.curve(curve).blob is None
 
 
@@ -97,11 +98,11 @@ def test_killed_between_sealing_and_analysis_it_goes_on(store: Store, analyser: 
     _, _, curve = measured(store)
     analyser.wrong = Killed()
     with pytest.raises(Killed):
-        Analyst(store.database, store.clock, analyser).work()
+        Analyst(store.database, store.clock, one_by_one(analyser)).work()
     sealed = store.curve(curve).blob_sha256
     analyser.wrong = None
 
-    Analyst(store.database, store.clock, analyser).work()
+    Analyst(store.database, store.clock, one_by_one(analyser)).work()
 
     assert sealed is not None
     assert analyses(store) == [(curve, sealed)]
@@ -109,7 +110,7 @@ def test_killed_between_sealing_and_analysis_it_goes_on(store: Store, analyser: 
 
 def test_readings_that_come_late_are_sealed_and_analysed_again(store: Store, analyser: CountedAnalyser) -> None:
     device, job_id, curve = measured(store)
-    analyst = Analyst(store.database, store.clock, analyser)
+    analyst = Analyst(store.database, store.clock, one_by_one(analyser))
     analyst.work()
 
     store.take_in(device, job_id, a_batch(number=1))
@@ -126,9 +127,10 @@ def test_an_analysis_rests_on_sealed_readings_alone(store: Store, analyser: Coun
     # Late readings, in the moment between sealing and analysis.
     store.take_in(device, job_id, a_batch(number=1))
 
-    Analyst(store.database, store.clock, analyser)._analyse(curve)
+    given = Analyst(store.database, store.clock, one_by_one(analyser))._read(curve)
 
-    assert analyser.given == [1]
+    assert given is not None
+    assert len(given.passes) == 1
 
 
 def test_a_damaged_curve_does_not_keep_the_others_waiting(store: Store, analyser: CountedAnalyser) -> None:
@@ -137,7 +139,7 @@ def test_a_damaged_curve_does_not_keep_the_others_waiting(store: Store, analyser
     store.seal(damaged)
     with store.database.write() as session:
         session.execute(sa.update(Curve).where(Curve.id == damaged).values(blob=b"rust"))
-    analyst = Analyst(store.database, store.clock, analyser)
+    analyst = Analyst(store.database, store.clock, one_by_one(analyser))
 
     assert analyst.work() == 1
     assert [curve for curve, _ in analyses(store)] == [good]
@@ -145,7 +147,7 @@ def test_a_damaged_curve_does_not_keep_the_others_waiting(store: Store, analyser
 
 def test_a_curve_that_breaks_the_analysis_is_tried_again_after_a_while(store: Store, analyser: CountedAnalyser) -> None:
     measured(store)
-    analyst = Analyst(store.database, store.clock, analyser)
+    analyst = Analyst(store.database, store.clock, one_by_one(analyser))
     analyser.wrong = ZeroDivisionError()
     analyst.work()
     analyser.wrong = None

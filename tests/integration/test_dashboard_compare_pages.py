@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,6 +146,19 @@ def test_filters_choose_anew_and_older_curves_are_offered_on_request(
     app.toggle(key="compare-older").set_value(True).run()
     assert len(app.multiselect(key="compare-curves").options) == 4
     assert not app.exception
+
+
+def test_two_dates_of_one_device_are_named_by_their_dates_and_told_over_time(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = compare(monkeypatch, farm, curves=numbered(farm.older, farm.newer))
+    assert "Over time" in words(app)
+    assert "the same at every date" in words(app)
+    dated = [
+        name for name in app.multiselect(key="compare-curves").options if re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d", name)
+    ]
+    assert len(dated) == 2
+    assert "Over time" not in words(compare(monkeypatch, farm, curves=numbered(farm.newer, farm.batch_4)))
 
 
 def test_doubts_stand_in_the_names_and_with_their_evidence_as_plain_text(

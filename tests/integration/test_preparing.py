@@ -11,6 +11,7 @@ from agent.config import Settings
 from agent.errors import OrchestratorAway, Refused
 from orchestrator.analysis.analyse import analyse
 from orchestrator.client import Client
+from orchestrator.curves.analysing import one_by_one
 from orchestrator.errors import DatabaseAway, DatabaseTaken
 from orchestrator.keys import OPERATOR_KEY_FILE
 from orchestrator.wiring import Orchestrator, prepare
@@ -86,7 +87,7 @@ def test_an_orchestrator_that_starts_while_its_database_is_away_says_so_and_work
     database, elsewhere = settings.orchestrator_home / "stepfarm.db", tmp_path / "elsewhere.db"
     database.rename(elsewhere)
 
-    with Orchestrator(settings, analyse) as orchestrator:
+    with Orchestrator(settings, one_by_one(analyse)) as orchestrator:
         with pytest.raises(DatabaseAway, match="There is no database"):
             orchestrator.check_ready()
         elsewhere.rename(database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def test_curves_are_compared_by_number_with_crossings_and_shared_steps(stepfarm:
     assert {(one.below, one.above) for one in comparison.crossings} == {(1, 2), (3, 2)}
     assert any({here.curve for here in step.here} == {1, 3} for step in comparison.steps)
     out = stepfarm("compare", "1", "2", "3").out
-    assert "board · #1" in out
+    assert re.search(r"board · \d{4}-\d\d-\d\d \d\d:\d\d · #1", out)
+    assert "Over time: board" in out
     assert "Where another becomes the faster one" in out
     assert "2 of 3" in out
 
@@ -75,6 +77,13 @@ def test_the_newest_of_each_combination_is_compared_and_what_is_left_out_is_told
     assert [curve.summary.id for curve in compared(stepfarm, "--model", MODEL).curves] == [3, 2]
     everything = compared(stepfarm, "--model", MODEL, "--simulated", "--older")
     assert [curve.summary.id for curve in everything.curves] == [4, 3, 2, 1]
+
+
+def test_curves_are_found_by_kind_data_type_and_runtime(stepfarm: Stepfarm, served: Served) -> None:
+    found = compared(stepfarm, "--kind", "linux", "--data-type", "float32", "--runtime", "eager")
+    assert [curve.summary.id for curve in found.curves] == [3, 2]
+    assert "No curve matches" in stepfarm.refused("compare", "--runtime", "compile-static")
+    assert "invalid choice" in stepfarm.refused("compare", "--data-type", "int3")
 
 
 def test_a_simulated_curve_is_marked_where_it_is_named(stepfarm: Stepfarm, served: Served) -> None:

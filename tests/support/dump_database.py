@@ -18,9 +18,11 @@ from agent.vit.exporting import ExportWish
 from agent.wire.exports import ExportFile
 from agent.wire.jobs import DataType, FailureReason
 from orchestrator.analysis.analyse import analyse
+from orchestrator.curves.analysing import one_by_one
 from orchestrator.curves.analyst import Analyst
-from orchestrator.storage import exports, schema
+from orchestrator.storage import exports, reanalyses, schema
 from orchestrator.storage.database import Database
+from orchestrator.views import ReanalysisRequest
 from tests.support.store import LEASE_MS, Store, a_batch
 
 PASSES = 5
@@ -36,6 +38,8 @@ def fill(store: Store) -> None:
     store.sweep(board, other, models=("deit_base_patch16_224",), priority=5)
     _exported(store)
     store.verification(curve)
+    with store.database.write() as session:
+        reanalyses.ask(session, ReanalysisRequest(everything=True), now_ms=store.clock.epoch_ms())
 
 
 def _measured(store: Store, device: int) -> int:
@@ -45,7 +49,7 @@ def _measured(store: Store, device: int) -> int:
     for number in range(PASSES):
         store.take_in(device, leased.job_id, a_batch(leased.fence, number))
     store.finish(device, leased)
-    Analyst(store.database, store.clock, analyse).work()
+    Analyst(store.database, store.clock, one_by_one(analyse)).work()
     # One pass came after the curve was sealed: it waits beside the blob.
     store.take_in(device, leased.job_id, a_batch(leased.fence, PASSES))
     assert store.curve(curve).blob is not None

@@ -14,6 +14,7 @@ from agent.config import Settings
 from orchestrator.analysis.analyse import analyse
 from orchestrator.api import hosting
 from orchestrator.client import Client
+from orchestrator.curves.analysing import one_by_one
 from orchestrator.wiring import Orchestrator, prepare
 
 
@@ -53,5 +54,7 @@ def serving(
     )
     clock = clock or SystemClock()
     key = prepare(settings, clock)
-    with hosting.serving(settings, lambda: Orchestrator(settings, analyse, clock=clock, rng=random.Random(0))) as app:
+    with hosting.serving(
+        settings, lambda: Orchestrator(settings, one_by_one(analyse), clock=clock, rng=random.Random(0))
+    ) as app:
         yield Served(f"http://127.0.0.1:{settings.port}", key, settings, app.state.orchestrator)

@@ -8,6 +8,7 @@ from orchestrator.analysis.advice import FREE_PERCENT, Advice, advice_for
 from orchestrator.analysis.analyse import analyse, analyse_curve
 from orchestrator.analysis.curve import Curve
 from orchestrator.analysis.pieces import pieces_of
+from orchestrator.analysis.steps import StepsOutcome
 from tests.support.curves import Law, a_curve, sawtooth, slope, some_passes, staircase
 
 
@@ -106,3 +107,11 @@ def test_the_shortest_curves_are_advised_on_without_an_exception(counts: int) ->
 
 def test_advice_that_rests_on_a_doubted_curve_says_so() -> None:
     assert "doubted: contended" in advice_for(analyse(some_passes(rejected=0.5)), 100).words
+
+
+def test_where_jumps_could_hide_nothing_rests_on_a_straight_piece_and_that_is_said() -> None:
+    noisy = analyse(some_passes(noise=0.3))
+    assert noisy.steps.outcome is StepsOutcome.TOO_NOISY
+    advice = advice_for(noisy, 120)
+    assert advice.keep is None
+    assert "Jumps could hide in this curve" in advice.words

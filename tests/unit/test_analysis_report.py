@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -43,10 +44,37 @@ def test_the_report_shows_steps_sweet_spots_choices_and_doubts(analysis: Analysi
         assert words in text
 
 
+def test_confirmed_steps_and_candidates_stand_apart_with_where_they_lie_and_how_sure_they_are() -> None:
+    analysis = analyse(some_passes(sawtooth, noise=0.003))
+    first, *others = analysis.steps.steps
+    steps = (dataclasses.replace(first, confirmed=True), *others)
+    text = curve_table(
+        dataclasses.replace(analysis, steps=dataclasses.replace(analysis.steps, steps=steps)), title=TITLE
+    )
+    confirmed, candidates = text.split("Confirmed by paired timing")[1].split("Candidates, not confirmed")
+    assert " 63 " in confirmed
+    assert " 127 " not in confirmed
+    assert " 127 " in candidates
+    assert "lies after" in candidates
+    assert "99.9 %" in candidates
+
+
+def test_no_step_found_and_too_noisy_to_say_have_words_of_their_own() -> None:
+    assert "Steps: no step found" in curve_table(analyse(some_passes(noise=0.002)), title=TITLE)
+    assert "Steps: too noisy to say" in curve_table(analyse(some_passes(noise=0.3)), title=TITLE)
+    assert "Steps: too few token counts to say" in curve_table(analyse(some_passes(counts=(2, 3))), title=TITLE)
+
+
+def test_the_report_advises_on_the_counts_in_mind(analysis: Analysis) -> None:
+    text = " ".join(curve_table(analysis, title=TITLE, counts=[140, 999]).split())
+    assert "- 140: Keep 1 more" in text
+    assert "999 tokens cannot be advised on" in text
+
+
 def test_a_sawtooth_with_hundreds_of_steps_stays_readable() -> None:
     jagged = analyse(some_passes(lambda n: 1e7 + 1e6 * (n // 8 % 2) + 1e3 * n, counts=range(2, 402), noise=0.001))
     assert len(jagged.steps.steps) > 40
-    assert len(curve_table(jagged, title=TITLE).splitlines()) < 90
+    assert len(curve_table(jagged, title=TITLE).splitlines()) < 100
 
 
 @pytest.mark.parametrize("counts", range(5))

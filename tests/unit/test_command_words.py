@@ -9,12 +9,15 @@ import pytest
 
 from agent.wire.codec import WireError
 from agent.wire.jobs import DataType, Failure, FailureReason, Processor, Task, Workload
+from orchestrator.analysis.analyse import METHOD_VERSION
+from orchestrator.commands.curves import report
 from orchestrator.commands.in_words import MOST_NAMED, job_title, standing, troubles
 from orchestrator.commands.options import complaint_about
 from orchestrator.commands.output import counted, roughly
 from orchestrator.commands.workloads import in_short, title_of
 from orchestrator.jobs.states import JobState
 from orchestrator.views import JobView, Progress
+from tests.support.curve_views import a_summary, a_view
 
 FAILURE = Failure(reason=FailureReason.CRASHED, message="It broke.", advice="Mend it.")
 
@@ -119,3 +122,11 @@ def test_each_trouble_is_told_once_with_the_jobs_that_met_it() -> None:
     assert "2 more: It broke.\n  Mend it." in told[0]
     assert "job 9" in told[1]
     assert "tried again" in told[1]
+
+
+def test_a_curve_found_by_an_older_version_of_the_method_says_so_and_how_to_have_it_anew() -> None:
+    view = a_view(a_summary(12))
+    older = replace(view, analysis=replace(view.analysis, method_version=METHOD_VERSION - 1))
+
+    assert "stepfarm curves reanalyse 12" in report(older)
+    assert "reanalyse" not in report(view)

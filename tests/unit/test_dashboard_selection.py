@@ -23,3 +23,11 @@ def test_a_value_that_names_no_curve_is_ignored_with_a_notice(text: str) -> None
 
 def test_parameters_of_other_pages_are_left_alone() -> None:
     assert from_query({"device": "x"}).notices == ()
+
+
+def test_a_count_in_mind_is_in_the_address_and_one_that_makes_no_sense_is_told() -> None:
+    wanted = Selection(curve_id=3, tokens=150)
+    assert from_query(to_query(wanted)).selection == wanted
+    parsed = from_query({"curve": "3", "tokens": "many"})
+    assert parsed.selection == Selection(curve_id=3)
+    assert "tokens=many" in parsed.notices[0]

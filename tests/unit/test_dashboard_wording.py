@@ -26,8 +26,17 @@ def test_a_moment_is_in_utc() -> None:
 
 
 def test_foreign_text_is_not_taken_for_markup() -> None:
-    assert plain("![x](http://a.b/c)") == r"\!\[x\]\(http\://a\.b/c\)"
+    assert plain("![x](u)") == r"\!\[x\]\(u\)"
     assert plain("<b>$x$ `a") == r"\<b\>\$x\$ \`a"
+
+
+def test_an_address_in_foreign_text_is_shown_and_is_no_link() -> None:
+    assert plain("see http://a.b/c_d now") == "see `http://a.b/c_d` now"
+    assert plain("www.evil.example") == "`www.evil.example`"
+    assert plain("ask me@evil.example") == "ask `me@evil.example`"
+    assert plain("`up` HTTPS://a.b") == "`up` `HTTPS://a.b`"
+    assert plain("`up`http://a.b") == "`up` `http://a.b`"
+    assert plain("a ` http://a.b") == r"a \` `http://a.b`"
 
 
 def test_code_between_backticks_stays_code() -> None:

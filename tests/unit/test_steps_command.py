@@ -89,7 +89,7 @@ def test_for_a_person_it_says_how_the_passes_were_told(stepfarm: Stepfarm, csv_f
 
     assert "their.csv" in said
     assert "the k-th reading of a count was taken for one of pass k" in said
-    assert "candidate" in said
+    assert "Candidates, not confirmed" in said
     assert "Sweet spots" in said
 
 

@@ -26,6 +26,7 @@ from agent.untold import Untold
 from agent.work import Tools
 from orchestrator.analysis.analyse import analyse
 from orchestrator.api import hosting
+from orchestrator.curves.analysing import one_by_one
 from orchestrator.jobs.dispatch import LeaseTimes
 from orchestrator.wiring import Orchestrator
 from tests.support.chaos.witness import Statement, WitnessedSpool
@@ -97,6 +98,8 @@ def run_api(settings: Settings, offset: Path) -> None:
     logging.raiseExceptions = False  # where its disk is full, the log's is too
     with (
         stopping_on_signals(stop.set, second_ends=False),
-        hosting.serving(settings, lambda: Orchestrator(settings, analyse, clock=WrongClock(offset), times=LEASE)),
+        hosting.serving(
+            settings, lambda: Orchestrator(settings, one_by_one(analyse), clock=WrongClock(offset), times=LEASE)
+        ),
     ):
         stop.wait()
