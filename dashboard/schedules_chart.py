@@ -43,6 +43,41 @@ def schedules_chart(curve: pd.DataFrame, marks: pd.DataFrame) -> alt.LayerChart:
     return alt.LayerChart(layer=layers).properties(height=HEIGHT)
 
 
+def front_chart(front: pd.DataFrame, marks: pd.DataFrame, kept: str) -> alt.LayerChart:
+    """What is kept against latency: the front of all schedules at their worst, and the options as predicted.
+
+    Args:
+        front: as `dashboard.schedules_data.front_frame` gives it, not empty.
+        marks: as `dashboard.schedules_data.kept_frame` gives them.
+        kept: what is kept, for the axis.
+    """
+    x = alt.X("ms:Q", title="latency (ms)", scale=alt.Scale(zero=False))
+    y = alt.Y("kept:Q", title=f"{kept} (%)", scale=alt.Scale(zero=False))
+    line = _encoded(alt.Chart(front).mark_line(color=COLOURS[MEDIAN], strokeWidth=1.4, opacity=0.8), x=x, y=y)
+    if not len(marks):
+        return alt.LayerChart(layer=[line]).properties(height=HEIGHT)
+    names = list(MARKS)
+    legend = alt.Legend(orient="top", direction="horizontal", columns=2)
+    points = _encoded(
+        alt.Chart(marks).mark_point(size=130, filled=False, strokeWidth=2, opacity=1),
+        x=x,
+        y=y,
+        color=alt.Color(
+            "schedule:N",
+            title=None,
+            legend=legend,
+            scale=alt.Scale(domain=names, range=[MARKS[name][0] for name in names]),
+        ),
+        shape=alt.Shape("schedule:N", title=None, scale=alt.Scale(domain=names, range=[MARKS[n][1] for n in names])),
+        tooltip=[
+            alt.Tooltip("schedule:N"),
+            alt.Tooltip("kept:Q", format=".1f"),
+            alt.Tooltip("latency:N"),
+        ],
+    )
+    return alt.LayerChart(layer=[line, points]).properties(height=HEIGHT)
+
+
 def _marks(rows: pd.DataFrame, x: alt.X, y: alt.Y, *, filled: bool) -> list[alt.Chart]:
     names = list(MARKS)
     colour = alt.Color(

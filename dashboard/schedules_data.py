@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from dashboard.compare_data import kept_points
 from dashboard.wording import NS_PER_MS, interval, milliseconds, percent
+from orchestrator.analysis.accuracy import AccuracyCurve
 from orchestrator.analysis.curve import in_words
 from orchestrator.analysis.schedules import Option, Origin, Saving, SchedulesFound
-from orchestrator.views import CurveView
+from orchestrator.proofs import latest, verdict
+from orchestrator.views import CurveView, VerificationView
 
 ORIGINS = {
     Origin.BEST: "best",
@@ -27,11 +30,12 @@ MOST_DRAWN = 400
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A curve with what the page calls it, and its schedules."""
+    """A curve with what the page calls it, its schedules, and what its device said of them."""
 
     name: str
     view: CurveView
     found: SchedulesFound
+    verifications: tuple[VerificationView, ...] = ()
 
 
 def schedules_table(chosen: Sequence[Chosen]) -> pd.DataFrame:
@@ -40,7 +44,8 @@ def schedules_table(chosen: Sequence[Chosen]) -> pd.DataFrame:
 
 
 def _row(one: Chosen, option: Option) -> dict[str, object]:
-    state = "unverified"
+    entry = latest(option.schedule, one.verifications)
+    state = verdict(None if entry is None else entry.proof) if option.schedule.prunes else "the untouched model"
     return {
         "Curve": one.name,
         "Schedule": ORIGINS[option.origin],
@@ -115,3 +120,29 @@ def marks_frame(found: SchedulesFound) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def front_frame(found: SchedulesFound) -> pd.DataFrame:
+    """One row a schedule of the front: what it keeps in per cent, and its latency at its worst in ms."""
+    return pd.DataFrame({"kept": 100 * point.kept, "ms": point.worst_ns / NS_PER_MS} for point in found.front)
+
+
+def kept_frame(found: SchedulesFound, accuracy: AccuracyCurve | None) -> pd.DataFrame:
+    """One row an option that is predicted: what it keeps in per cent, of tokens or stated accuracy, and its ms."""
+    return pd.DataFrame(
+        {
+            "schedule": ORIGINS[option.origin],
+            "kept": 100 * _kept(option, accuracy),
+            "ms": option.predicted.latency_ns / NS_PER_MS,
+            "latency": _latency(option.predicted),
+        }
+        for option in found.options
+        if option.predicted is not None
+    )
+
+
+def _kept(option: Option, accuracy: AccuracyCurve | None) -> float:
+    if accuracy is None:
+        return option.density
+    of_each = accuracy.at(np.array([*option.leaving, option.schedule.tokens]))
+    return float(of_each[:-1].mean() / of_each[-1])

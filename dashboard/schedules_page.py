@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import schedules_controls, schedules_selection, trouble
-from dashboard.schedules_chart import schedules_chart
-from dashboard.schedules_data import Chosen, curve_frame, marks_frame, schedules_table
+from dashboard import schedules_controls, schedules_proof, schedules_selection, trouble
+from dashboard.schedules_chart import front_chart, schedules_chart
+from dashboard.schedules_data import Chosen, curve_frame, front_frame, kept_frame, marks_frame, schedules_table
 from dashboard.schedules_selection import MOST_CURVES, SchedulesSelection
 from dashboard.shelf import Shelf
 from dashboard.wording import plain
@@ -79,13 +79,14 @@ def _show(shelf: Shelf, selection: SchedulesSelection, summaries: Sequence[Curve
     st.caption(
         "**Measured**: the whole model with its tokens cut before the first block, the most that a prune can save. "
         f"**Predicted**: a single prune in block {block} of {summaries[0].facts.blocks}, the best schedule and uniform "
-        "pruning in any, from blocks timed in place. **None of it is proved**: nothing has timed the pruned model on "
-        "the device."
+        "pruning in any, from blocks timed in place. **None of that is proved** until the device has timed the "
+        "pruned model: see below."
     )
     for one in chosen:
         for words in one.found.missing:
             st.info(f"**{plain(one.name)}**: {plain(words)}", icon=":material/info:")
-    _pictures(chosen)
+    _pictures(chosen, selection)
+    schedules_proof.proofs(shelf, chosen)
 
 
 def _chosen(shelf: Shelf, selection: SchedulesSelection, summary: CurveSummary, name: str) -> Chosen:
@@ -98,7 +99,7 @@ def _chosen(shelf: Shelf, selection: SchedulesSelection, summary: CurveSummary, 
         alpha=selection.alpha,
         accuracy=selection.accuracy,
     )
-    return Chosen(f"{name} · doubted" if found.doubts else name, view, found)
+    return Chosen(f"{name} · doubted" if found.doubts else name, view, found, shelf.client.verifications(summary.id))
 
 
 def _marks(chosen: Sequence[Chosen]) -> None:
@@ -117,15 +118,20 @@ def _marks(chosen: Sequence[Chosen]) -> None:
         st.warning(f"**These schedules rest on doubted curves**\n{lines}", icon=":material/warning:")
 
 
-def _pictures(chosen: Sequence[Chosen]) -> None:
+def _pictures(chosen: Sequence[Chosen], selection: SchedulesSelection) -> None:
     drawn = [one for one in chosen if len(one.view.tokens)]
     columns = st.columns(2) if len(drawn) > 1 else [st.container()]
     for index, one in enumerate(drawn):
         with columns[index % len(columns)]:
             st.markdown(f"##### {plain(one.name)}")
             st.altair_chart(schedules_chart(curve_frame(one.view), marks_frame(one.found)), width="stretch")
+            if one.found.front:
+                kept = "token density" if selection.accuracy is None else "stated accuracy, kept"
+                marks = kept_frame(one.found, selection.accuracy)
+                st.altair_chart(front_chart(front_frame(one.found), marks, kept), width="stretch")
     if drawn:
         st.caption(
             "Filled: measured at the tokens kept. Hollow: predicted, drawn at the mean tokens that leave a block, so "
-            "that uniform pruning and the prune that it stands beside lie over one another. Bars are 95 % intervals."
+            "that uniform pruning and the prune that it stands beside lie over one another. Bars are 95 % intervals. "
+            "The line is the front: no schedule keeps more and is surely as fast at its worst."
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from agent.wire.schedule_files import Latency, Proof, ScheduleFile
 from agent.wire.schedules import Schedule
-from orchestrator.analysis.schedules import Option, SchedulesFound
+from orchestrator.analysis.schedules import Option, Origin, SchedulesFound
 from orchestrator.views import CurveView, VerificationView, VerifiedView
 
 UNPROVED = "Nothing has timed the pruned model on the device: verify it first (stepfarm schedule verify)."
@@ -15,9 +15,10 @@ SIMULATED = "Simulated: no hardware was timed, so this is not to be deployed."
 
 def worth_verifying(found: SchedulesFound) -> tuple[Option, ...]:
     """The options that remove tokens, each schedule once, without uniform pruning, which stands beside each anyway."""
-    by_schedule = {option.schedule: option for option in reversed(found.options) if option.schedule.prunes}
+    able = [option for option in found.options if option.schedule.prunes and option.origin is not Origin.UNIFORM]
     # The first of two equal ones names it: the best before the recommended.
-    return tuple(option for option in found.options if by_schedule.get(option.schedule) is option)[:3]
+    first = {option.schedule: option for option in reversed(able)}
+    return tuple(option for option in able if first[option.schedule] is option)
 
 
 def latest(schedule: Schedule, verifications: Iterable[VerificationView]) -> VerifiedView | None:

@@ -225,7 +225,7 @@ def test_schedules_stand_side_by_side_for_each_device_of_one_work(farm: Farm, mo
     table = app.dataframe[0].value
     assert table["Schedule"].to_list() == ["recommended", "the paper's choice", "uniform"] * 2
     assert table["Keeps"].to_list()[3] == str(farm.newer.analysis.recommendation.choices[0].tokens)
-    assert "None of it is proved" in words(app)
+    assert "None of that is proved" in words(app)
     assert "blocks of the model were not timed in place" in words(app)
     assert "rest on doubted curves" in words(app)
     assert len(app.get("vega_lite_chart")) == 2
@@ -293,4 +293,16 @@ def test_schedules_of_simulated_devices_are_left_out_until_asked_for_and_marked(
     app.toggle(key="schedules-simulated").set_value(True).run()
     assert shown(app) == ids(farm.simulated, farm.doubted, farm.newer)
     assert any("nothing there is to be deployed" in warning.value for warning in app.warning)
+    assert not app.exception
+
+
+def test_an_operator_has_the_device_prove_schedules_and_sees_that_it_is_queued(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = schedules(monkeypatch, farm, curves=numbered(farm.newer))
+    assert "apply_schedule" in app.code[0].value
+    assert app.dataframe[1].value["Proof"].to_list()[0] == "not verified"
+    press(app, "Verify on the device")
+    (asked,) = farm.served.client.verifications(farm.newer.summary.id)
+    assert f"Verification {asked.job.id} is queued for" in words(app)
     assert not app.exception

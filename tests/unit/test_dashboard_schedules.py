@@ -3,18 +3,25 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from agent.errors import StepfarmError
 from agent.wire.conditions import Doubt, DoubtReason
+from agent.wire.jobs import Task
+from agent.wire.schedule_files import Proof, Ratio
 from dashboard import schedules_data, schedules_selection
-from dashboard.schedules_chart import schedules_chart
-from dashboard.schedules_data import Chosen, curve_frame, marks_frame, schedules_table
+from dashboard.schedules_chart import front_chart, schedules_chart
+from dashboard.schedules_data import Chosen, curve_frame, front_frame, kept_frame, marks_frame, schedules_table
+from dashboard.schedules_proof import proof_table
 from dashboard.schedules_selection import MOST_COUNTS, MOST_CURVES, SchedulesSelection, from_query, to_query
 from orchestrator.analysis.accuracy import AccuracyCurve
 from orchestrator.analysis.schedules import schedules_of
 from orchestrator.choosing import work_of
+from orchestrator.views import VerificationView, VerifiedView
 from tests.support.curve_views import a_simulated_summary, a_summary, a_view, analysed_with_blocks
+from tests.support.fleet_views import a_job
+from tests.support.schedule_files import PROOF
 
 STATED = AccuracyCurve(stated=((50, 61.25), (100, 75.5), (197, 79.83)))
 
@@ -103,14 +110,14 @@ def test_every_option_has_a_row_with_what_was_measured_apart_from_what_is_predic
     assert table["Measured, cut first"].to_list()[-1] == "—"
     assert "ms (" in table["Predicted, pruned"].to_list()[-1]
     assert table["Keeps"].to_list()[-1].endswith("on average")
-    assert set(table["State"]) == {"unverified"}
+    assert set(table["State"]) == {"not verified"}
 
 
 def test_a_doubted_curve_doubts_its_schedules() -> None:
     choice = a_choice()
     doubt = Doubt(reason=DoubtReason.THROTTLED, evidence="hot")
     doubted = dataclasses.replace(choice, found=dataclasses.replace(choice.found, doubts=(doubt,)))
-    assert set(schedules_table([doubted])["State"]) == {"unverified · doubted"}
+    assert set(schedules_table([doubted])["State"]) == {"not verified · doubted"}
 
 
 def test_measured_marks_lie_on_the_curve_and_predicted_ones_at_the_mean_tokens() -> None:
@@ -139,3 +146,33 @@ def test_a_curve_without_options_is_still_drawn() -> None:
     assert marks_frame(found).empty
     assert len(schedules_chart(curve_frame(view), marks_frame(found)).to_dict()["layer"]) == 2
     assert len(schedules_table([Chosen("x", view, found)])) == 0
+
+
+def test_what_a_device_said_stands_beside_what_was_predicted_and_names_what_was_not_beaten() -> None:
+    choice = a_choice()
+    option = choice.found.options[0]
+    job = a_job(task=Task.VERIFICATION)
+
+    def said(proof: Proof | None) -> pd.DataFrame:
+        entry = VerifiedView(
+            schedule=option.schedule, uniform=None, predicted=None, uniform_predicted=None, passes=20, proof=proof
+        )
+        asked = VerificationView(job=job, curve_id=1, entries=(entry,))
+        return proof_table(dataclasses.replace(choice, verifications=(asked,)))
+
+    assert said(None)["Proof"].to_list()[0] == "not verified"
+    assert said(PROOF)["Proof"].to_list()[0] == "proved"
+    assert said(PROOF)["Measured"].to_list()[0].startswith("20.0")
+    tie = dataclasses.replace(PROOF, against_uniform=Ratio(ratio=1.0, low=0.99, high=1.01))
+    assert "not surely faster than uniform pruning" in said(tie)["Proof"].to_list()[0]
+
+
+def test_the_front_is_drawn_with_every_predicted_option_and_the_best_lies_no_slower_than_it() -> None:
+    found = a_choice().found
+    front, marks = front_frame(found), kept_frame(found, None)
+    assert len(front_chart(front, marks, "token density").to_dict()["layer"]) == 2
+    assert set(marks["schedule"]) == {"best", "recommended", "the paper's choice", "uniform"}
+    assert (front["ms"].diff().dropna() > 0).all()
+    assert (front["kept"].diff().dropna() > 0).all()
+    best = marks[marks["schedule"] == "best"].iloc[0]
+    assert best["ms"] <= front[front["kept"] >= best["kept"] - 1e-9]["ms"].iloc[0]
