@@ -263,6 +263,13 @@ def test_every_python_example_compiles_and_imports_public_names(block: Block) ->
     assert names <= set(stepfarm.__all__)
 
 
+def test_decisions_are_numbered_without_gaps_and_say_their_number() -> None:
+    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [path.name[:5] for path in decisions] == [f"{number:04d}-" for number in range(1, len(decisions) + 1)]
+    for number, path in enumerate(decisions, start=1):
+        assert path.read_text().startswith(f"# {number}. "), path.name
+
+
 def test_there_are_python_examples() -> None:
     assert PYTHON
 
