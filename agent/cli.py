@@ -22,6 +22,8 @@ from agent.device.describe import describe
 from agent.device.doctor import Status, checks
 from agent.errors import Refused, StateError, StepfarmError, Unwanted
 from agent.exports import Exports
+from agent.holdings import commands as holdings_commands
+from agent.holdings.register import Register
 from agent.identity import Identity, enrol, forget, read_identity
 from agent.locking import alone_in
 from agent.loop import Agent
@@ -90,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("status", help="who this device is, and what waits to be sent")
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(run=_status)
+
+    holdings_commands.add(commands)
 
     command = commands.add_parser("doctor", help="what this device is, and what would make its numbers better")
     command.add_argument("--json", action="store_true", help="print JSON")
@@ -164,6 +168,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         client=client,
         spool=Spool(settings.agent_home / "spool", tell=tell, most_bytes=settings.spool_mib * 2**20),
         untold=Untold(settings.agent_home),
+        register=Register(settings.agent_home),
         clock=clock,
         rng=random.Random(),  # noqa: S311  # jitter
         tell=tell,

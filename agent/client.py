@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.connection import Connection
+from agent.wire.accuracy import TallyBatch, TrialAnswer, TrialRequest
 from agent.wire.enrolment import DeviceDescription, Enrolled, EnrolRequest, NextKey
 from agent.wire.exports import ExportAnswer, ExportFile, ExportRequest
 from agent.wire.jobs import (
@@ -81,6 +82,14 @@ class OrchestratorClient:
     def fetch_export(self, file: ExportFile, offset: int) -> Iterator[bytes]:
         """The content of an exported model from byte ``offset`` on."""
         return self._connection.stream(f"/v1/exports/{file.sha256}", offset)
+
+    def next_trial(self, job_id: int, request: TrialRequest) -> TrialAnswer:
+        """Say what was loaded, and get the trial and how much of it is stored."""
+        return self._connection.post(f"/v1/jobs/{job_id}/trial", request, TrialAnswer)
+
+    def post_tallies(self, job_id: int, batch: TallyBatch) -> None:
+        """Hand over what one batch of images came to; once this returns it is in the database."""
+        self._connection.post(f"/v1/jobs/{job_id}/tallies", batch, Done)
 
     def end(self, job_id: int, report: EndReport) -> None:
         """Let go of a job that is not done."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from dataclasses import replace
 
 from agent.errors import NoRoom, OrchestratorAway
 from agent.outage import Outage
@@ -20,7 +21,7 @@ class Agent:
         self._tools = tools
         self._stop = threading.Event()
         self._job: JobAtWork | None = None
-        self._described = False
+        self._described: DeviceDescription | None = None
         # Two agents with one identity are told apart by it.
         self._run = secrets.token_hex(16)
         self._outage = Outage(tools.tell)
@@ -74,9 +75,11 @@ class Agent:
         self._tools.spool.deliver(client)
         self._tools.untold.tell(client)
         self._tools.spool.check_room()
-        if not self._described:
-            client.describe(description)
-            self._described = True
+        described = replace(description, holdings=self._tools.register.holdings())
+        if described != self._described:
+            # Weights and datasets come and go while the agent runs.
+            client.describe(described)
+            self._described = described
         asked_ns = self._tools.clock.monotonic_ns()
         return asked_ns, client.lease(LeaseRequest(claim=claim, run=self._run))
 

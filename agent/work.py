@@ -16,6 +16,7 @@ from agent.clock import Clock
 from agent.errors import MeasurementFailed, NoRoom, OrchestratorAway, Refused, StateError
 from agent.exports import Exports
 from agent.heartbeat import Heart, Stopped
+from agent.holdings.register import Register
 from agent.measure.cooling import CoolDown
 from agent.measure.isolation import COMMAND, MeasurementStopped, MeasuringChild
 from agent.measure.rounds import measure_round
@@ -23,6 +24,7 @@ from agent.measure.turn import Turn
 from agent.outage import Outage
 from agent.pace import back_off
 from agent.spool import Spool
+from agent.tallying import tally_trial
 from agent.untold import Untold
 from agent.wire.exports import ExportFile, ExportRequest
 from agent.wire.jobs import (
@@ -46,8 +48,9 @@ T = TypeVar("T")
 class Tools:
     """What the agent works with.
 
-    ``tell`` gets a line for people at each thing worth telling; ``child`` is the command that starts a measuring child;
-    ``exports`` keeps exported models; None where the child has no use for them.
+    ``register`` knows the weights and datasets that the device was given; ``tell`` gets a line for people at each thing
+    worth telling; ``child`` is the command that starts a measuring child; ``exports`` keeps exported models; None where
+    the child has no use for them.
     ``cool_down_s`` is how long a round may wait for heat to pass; ``turn`` is the machine's, which simulated devices do
     not need; ``rotate_key`` gives the device another key, which ``client`` then signs in with.
     """
@@ -55,6 +58,7 @@ class Tools:
     client: OrchestratorClient
     spool: Spool
     untold: Untold
+    register: Register
     clock: Clock
     rng: random.Random
     tell: Callable[[str], None]
@@ -133,6 +137,9 @@ class JobAtWork:
             raise
 
     def _measure(self) -> None:
+        if self._lease.task is Task.ACCURACY:
+            self._tally()
+            return
         if self._lease.task not in (Task.SWEEP, Task.VERIFICATION):
             raise MeasurementFailed(
                 FailureReason.WORKLOAD_UNSUPPORTED,
@@ -207,6 +214,16 @@ class JobAtWork:
         job = self._lease.job_id
         return CoolDown(
             self._child.rest, lambda line: self._tools.tell(f"Job {job}: {line}"), most_s=self._tools.cool_down_s
+        )
+
+    def _tally(self) -> None:
+        client, job_id = self._tools.client, self._lease.job_id
+        tally_trial(
+            self._child,
+            self._lease,
+            self._tools.register,
+            ask=lambda request: self._until_answered(lambda: client.next_trial(job_id, request)),
+            hand_over=lambda batch: self._until_answered(lambda: client.post_tallies(job_id, batch)),
         )
 
     def _next_round(self, facts: ModelFacts, completed: int | None) -> tuple[Round | None, int]:

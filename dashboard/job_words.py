@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agent.wire.jobs import Workload
+from agent.wire.jobs import Task, Workload
 from dashboard.wording import ago, counted, moment, span, still
 from orchestrator.analysis.planning import Plan
 from orchestrator.views import JobView, Progress, SweepView
@@ -18,6 +18,8 @@ MOST_NAMED = 3
 
 def job_name(job: JobView) -> str:
     """What a job measures: "deit_tiny_patch16_224 at batch 4"."""
+    if job.task is Task.ACCURACY:
+        return f"accuracy of {job.model}"
     return f"{job.model} at batch {job.workload.batch_size}"
 
 
@@ -27,13 +29,13 @@ def progress_words(job: JobView) -> str:
         return "cancelled, stops at its device's next heartbeat"
     if job.progress is None:
         return "loading the model"
-    words = _pass_words(job.progress)
+    words = _pass_words(job.progress, "batch" if job.task is Task.ACCURACY else "pass")
     return words if job.progress.left_s is None else f"{words}, {still(job.progress.left_s)}"
 
 
-def _pass_words(progress: Progress) -> str:
+def _pass_words(progress: Progress, unit: str) -> str:
     done, planned = progress.passes_done, progress.passes_planned
-    words = f"pass {done + 1} of {planned}" if done < planned else f"pass {planned} of {planned} is done"
+    words = f"{unit} {done + 1} of {planned}" if done < planned else f"{unit} {planned} of {planned} is done"
     return f"round {progress.round}, {words}" if progress.round else words
 
 

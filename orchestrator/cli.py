@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from orchestrator.commands import (
+        accuracy,
         compare,
         curves,
         database,
@@ -72,7 +73,21 @@ def _parser() -> argparse.ArgumentParser:
         "--ca", metavar="FILE", help="trust the authorities in this PEM file alone, for an orchestrator under https"
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for subject in (demo, measure, serve, enrolment, fleet, keys, sweeps, curves, steps, compare, schedule, database):
+    for subject in (
+        demo,
+        measure,
+        serve,
+        enrolment,
+        fleet,
+        keys,
+        sweeps,
+        curves,
+        steps,
+        compare,
+        schedule,
+        accuracy,
+        database,
+    ):
         subject.add(commands)
     _say_which(parser)
     return parser

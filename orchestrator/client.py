@@ -14,11 +14,15 @@ from agent.wire.fields import DeviceName
 from agent.wire.jobs import Done, Workload
 from agent.wire.schedules import Schedule
 from orchestrator.analysis.planning import Plan
+from orchestrator.analysis.trials import IMAGES_AT_A_TIME, AccuracyPlan
 from orchestrator.curves.file import CurveFile, fit_to_send
 from orchestrator.keys import read_operator_key
 from orchestrator.roles import Principal, Role
 from orchestrator.sweep import Sweep
 from orchestrator.views import (
+    AccuracyList,
+    AccuracyRequest,
+    AccuracyView,
     CurveList,
     CurveSummary,
     CurveTaken,
@@ -172,6 +176,39 @@ class Client:
     def retry_sweep(self, sweep_id: int) -> Sweep:
         """Queue the failed and cancelled jobs of a sweep again, as a new sweep."""
         return Sweep(self, self._connection.post(f"/v1/sweeps/{sweep_id}/retry", Done(), SweepView))
+
+    def measure_accuracy(
+        self,
+        *,
+        models: Sequence[str],
+        plan: AccuracyPlan,
+        workload: Workload | None = None,
+        devices: Sequence[str] = (),
+        labels: Sequence[Label] = (),
+        priority: int = 0,
+    ) -> Sweep:
+        """Queue one accuracy job for each model, on a device that has weights of it and the dataset.
+
+        The device is one of those named or that carry one of ``labels``, any of the fleet where neither is given.
+        """
+        request = AccuracyRequest(
+            models=tuple(models),
+            plan=plan,
+            workload=workload or Workload(batch_size=IMAGES_AT_A_TIME),
+            devices=tuple(devices),
+            labels=tuple(labels),
+            priority=priority,
+        )
+        return Sweep(self, self._connection.post("/v1/accuracy", request, SweepView))
+
+    def accuracies(self, *, model: str | None = None) -> tuple[AccuracyView, ...]:
+        """The newest accuracies, newest first: all, or those of a model."""
+        query = "" if model is None else "?" + urlencode({"model": model})
+        return self._connection.get(f"/v1/accuracy{query}", AccuracyList).accuracies
+
+    def accuracy(self, job_id: int) -> AccuracyView:
+        """What one accuracy job found so far."""
+        return self._connection.get(f"/v1/accuracy/{job_id}", AccuracyView)
 
     def curves(
         self, *, device: str | None = None, model: str | None = None, simulated: bool | None = None

@@ -20,6 +20,7 @@ from orchestrator.curves.analyst import Analyst
 from orchestrator.errors import DatabaseAway, StartFailed
 from orchestrator.exports import Exporter, Exports
 from orchestrator.jobs.dispatch import Dispatch, LeaseTimes
+from orchestrator.jobs.trial_dispatch import TrialDispatch
 from orchestrator.roles import Role
 from orchestrator.storage import operator_key, schema
 from orchestrator.storage.database import Database
@@ -111,6 +112,7 @@ class Orchestrator:
         self._work_waits = threading.Event()
         rng = rng or random.Random()  # noqa: S311  # jitter
         self.dispatch = Dispatch(self.database, self.clock, rng, self._work_waits, times)
+        self.trials = TrialDispatch(self.database, self.clock, rng, self._work_waits)
         self.analyst = Analyst(self.database, self.clock, analyser)
         self.exports = Exports(self.database, self.clock, settings.orchestrator_home / "exports", exporter)
         self._reaper = Chore("reaper", self._reap, self.clock, threading.Event())

@@ -21,12 +21,22 @@ from agent.device.commands import UntilItFails, run_command
 from agent.device.conditions import read_conditions
 from agent.errors import MeasurementFailed
 from agent.measure.baton import Baton
-from agent.measure.child_protocol import Answer, Begin, Measure, PassMeasured, Ready, Request
+from agent.measure.child_protocol import (
+    Answer,
+    Begin,
+    BeginTrial,
+    Count,
+    Measure,
+    PassMeasured,
+    Ready,
+    Request,
+    Tallied,
+)
 from agent.measure.gauge import ThreadGauge
 from agent.measure.quality import doubts_of_pass
 from agent.measure.sampling import Sampler
-from agent.measure.subject import MeasuredSubject, MeasuringDevice
-from agent.vit.loading import load_subject
+from agent.measure.subject import MeasuredSubject, MeasuringDevice, TalliedModel
+from agent.vit.loading import load_subject, load_trial
 from agent.wire.codec import MAX_BODY_BYTES, decode, encode
 from agent.wire.conditions import Conditions
 from agent.wire.jobs import Failure, FailureReason, Processor, Round, Workload
@@ -54,6 +64,13 @@ class ThisDevice:
         self._with_gpu = workload.processor is not Processor.CPU
         set_threads_of_libraries(workload)
         return load_subject(model, workload, exported)
+
+    def load_trial(self, request: BeginTrial) -> TalliedModel:
+        """The model with its weights, on torch."""
+        set_threads_of_libraries(request.workload)
+        return load_trial(
+            request.weights, Path(request.weights_file), request.material, Path(request.folder), request.workload
+        )
 
     def begin_pass(self, round_: Round, number: int) -> None:
         """Nothing: it is as it is."""
@@ -123,6 +140,7 @@ class Served:
         self._device = device
         self._stop = stop
         self._sampler: Sampler | None = None
+        self._tallied: TalliedModel | None = None
 
     def begin(self, request: Begin) -> Ready:
         """Load the model; any that was loaded before is dropped."""
@@ -156,6 +174,18 @@ class Served:
             doubts=doubts_of_pass(sampled.readings, request.round.sentinel, before, after),
         )
 
+    def begin_trial(self, request: BeginTrial) -> Ready:
+        """Load a model with its weights; any that was loaded before is dropped."""
+        self._tallied = self._device.load_trial(request)
+        return Ready(facts=self._tallied.facts)
+
+    def count(self, request: Count) -> Tallied:
+        """Tally one batch of images."""
+        if self._tallied is None:
+            raise RuntimeError("a batch of images was asked for before a trial was begun")
+        started_ms = self._device.clock.epoch_ms()
+        return Tallied(started_ms=started_ms, tallies=self._tallied.tally(request.trial, request.number))
+
 
 def set_threads_of_libraries(workload: Workload) -> None:
     """Tell OpenMP and MKL how many threads to make; they read this once, when torch is imported."""
@@ -166,17 +196,24 @@ def set_threads_of_libraries(workload: Workload) -> None:
 def answer_to(line: bytes, served: Served) -> Answer:
     """The answer to one request; failures of any kind are answers too."""
     try:
-        request = decode(Request, line)
-        if request.begin is not None:
-            return Answer(ready=served.begin(request.begin))
-        assert request.measure is not None
-        return Answer(measured=served.measure(request.measure))
+        return _answered(decode(Request, line), served)
     except MeasurementFailed as error:
         return Answer(broken=error.as_failure())
     except MemoryError:
         return Answer(broken=out_of_memory())
     except Exception as error:  # noqa: BLE001  # the parent is told, whatever it is
         return Answer(broken=unforeseen(error))
+
+
+def _answered(request: Request, served: Served) -> Answer:
+    if request.begin is not None:
+        return Answer(ready=served.begin(request.begin))
+    if request.begin_trial is not None:
+        return Answer(ready=served.begin_trial(request.begin_trial))
+    if request.count is not None:
+        return Answer(tallied=served.count(request.count))
+    assert request.measure is not None
+    return Answer(measured=served.measure(request.measure))
 
 
 def out_of_memory() -> Failure:

@@ -16,13 +16,17 @@ from agent.clock import Clock
 from agent.errors import MeasurementFailed
 from agent.measure.baton import ParentsBaton
 from agent.measure.child_process import ChildDied, ChildProcess, DeadlinePassed, WaitCancelled
-from agent.measure.child_protocol import Answer, Begin, Measure, PassMeasured, Request
+from agent.measure.child_protocol import Answer, Begin, BeginTrial, Count, Measure, PassMeasured, Request, Tallied
 from agent.measure.deaths import failure_of_death
+from agent.wire.accuracy import Trial
 from agent.wire.codec import MAX_BODY_BYTES, WireError, decode, encode
 from agent.wire.jobs import FailureReason, ModelFacts, Round, Workload
 
 START_DEADLINE_S = 900.0
 """How long importing torch and building a model may take: minutes on a small board with a slow card."""
+
+COUNT_DEADLINE_S = 3_600.0
+"""How long one batch of images may take, through the model and every schedule: much on a small board."""
 
 COMMAND = (sys.executable, "-m", "agent.measure.child")
 
@@ -107,6 +111,18 @@ class MeasuringChild:
                 f"{model[:100]!r} is no name of a model: {error.complaint}",
                 "Use a name that timm.list_models() shows, such as deit_tiny_patch16_224.",
             ) from None
+        return self._begin(request, deadline_s)
+
+    def start_trial(self, begin: BeginTrial, *, deadline_s: float = START_DEADLINE_S) -> ModelFacts:
+        """Start the child and have it load the weights and look for the images; what it found.
+
+        Raises:
+            MeasurementFailed: weights or images are missing or do not fit, with the reason.
+            MeasurementStopped: it was cancelled meanwhile.
+        """
+        return self._begin(Request(begin_trial=begin), deadline_s)
+
+    def _begin(self, request: Request, deadline_s: float) -> ModelFacts:
         self.close()
         self._process = self._spawn()
         answer = self._ask(request, deadline_s, "load the model").ready
@@ -154,6 +170,19 @@ class MeasuringChild:
         if self._clock.wait(self._cancelled, seconds):
             self.close()
             raise MeasurementStopped
+
+    def count_batch(self, trial: Trial, number: int, *, deadline_s: float = COUNT_DEADLINE_S) -> Tallied:
+        """Batch ``number`` of the trial, tallied.
+
+        Raises:
+            MeasurementFailed: the child failed, died or gave no answer within ``deadline_s``; it is gone.
+            MeasurementStopped: it was cancelled meanwhile; the child is gone, and this batch with it.
+        """
+        request = Request(count=Count(trial=trial, number=number))
+        answer = self._ask(request, deadline_s, "look at one batch of images").tallied
+        if answer is None:
+            raise self._nonsense("something else than tallies")
+        return answer
 
     def cancel(self) -> None:
         """End the present or next wait at once with `MeasurementStopped`. For other threads and signal handlers."""

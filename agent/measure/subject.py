@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.clock import Clock
+from agent.measure.child_protocol import BeginTrial
 from agent.measure.gauge import Gauge
+from agent.wire.accuracy import Tally, Trial
 from agent.wire.conditions import Conditions
 from agent.wire.jobs import ModelFacts, Round, Workload
 from agent.wire.schedules import Schedule
@@ -54,6 +56,21 @@ class MeasuredSubject(Protocol):
         """
 
 
+class TalliedModel(Protocol):
+    """A model whose answers about images can be counted."""
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What is known of the model since it was loaded."""
+
+    def tally(self, trial: Trial, number: int) -> tuple[Tally, ...]:
+        """What batch ``number`` of the trial came to: the unpruned model first, then each schedule.
+
+        Raises:
+            MeasurementFailed: it came to nothing.
+        """
+
+
 class MeasuringDevice(Protocol):
     """Where subjects are timed: this machine, or a simulated one."""
 
@@ -70,6 +87,13 @@ class MeasuringDevice(Protocol):
 
         Raises:
             MeasurementFailed: the model is unknown, or cannot be run so here.
+        """
+
+    def load_trial(self, request: BeginTrial) -> TalliedModel:
+        """A model with weights, and the images that it will look at.
+
+        Raises:
+            MeasurementFailed: weights or images are missing or do not fit, or there are none on such a device.
         """
 
     def begin_pass(self, round_: Round, number: int) -> None:

@@ -6,8 +6,9 @@ import importlib
 from pathlib import Path
 
 from agent.errors import MeasurementFailed
-from agent.measure.subject import MeasuredSubject
+from agent.measure.subject import MeasuredSubject, TalliedModel
 from agent.vit.refusals import first_line
+from agent.wire.holdings import Material, WeightsHeld
 from agent.wire.jobs import FailureReason, Runtime, Workload
 
 
@@ -43,6 +44,34 @@ def _load_exported(model: str, workload: Workload, exported: Path | None) -> Mea
     from agent.onnx.subject import load_exported
 
     return load_exported(exported, model, workload)
+
+
+def classes_of_weights(model: str, file: Path) -> int:
+    """How many classes the weights in ``file``, which fit the model of that name, tell apart.
+
+    Raises:
+        MeasurementFailed: torch or timm is missing, or timm knows no such model or none that takes schedules.
+        StateError: the weights do not fit.
+    """
+    require_torch()
+    from agent.vit import weights
+
+    return weights.classes_of_weights(model, file)
+
+
+def load_trial(
+    weights: WeightsHeld, weights_file: Path, material: Material, folder: Path, workload: Workload
+) -> TalliedModel:
+    """The model with its weights and the images that it will look at, for an accuracy job.
+
+    Raises:
+        MeasurementFailed: torch or timm is missing, weights or images are not there or do not fit, or the workload does
+            not run here.
+    """
+    require_torch()
+    from agent.vit.trial import load_trial_model
+
+    return load_trial_model(weights, weights_file, material, folder, workload)
 
 
 def require_torch() -> None:

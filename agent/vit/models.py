@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import Any
 
 import timm
 import torch
@@ -24,13 +25,14 @@ _ROTARY = (RotaryEmbeddingCat, RotaryEmbeddingMixed, RotaryEmbeddingDinoV3)
 """Those whose last axis but one holds the patches, as `agent.vit.cut.Embedded` says."""
 
 
-def load_model(name: str, *, image_size: int | None = None) -> CuttableVit:
+def load_model(name: str, *, image_size: int | None = None, classes: int | None = None) -> CuttableVit:
     """The ViT of this name, in float32 on the CPU, for inference, with random weights.
 
     Args:
         name: a name that timm knows, with or without a tag for weights (``deit_tiny_patch16_224.fb_in1k``), which
             changes nothing here.
         image_size: height and width in pixels; the model's own where it is None.
+        classes: how many classes it tells apart; as many as the model's own where it is None.
 
     Raises:
         MeasurementFailed: no such model, none that can be cut, or it does not take this image size.
@@ -38,7 +40,7 @@ def load_model(name: str, *, image_size: int | None = None) -> CuttableVit:
     # is_model knows neither "hf-hub:" nor "local-dir:", which would load what somebody else wrote.
     if not timm.is_model(name):
         raise _unknown(name)
-    model = _created(name, image_size)
+    model = _created(name, image_size, {} if classes is None else {"num_classes": classes})
     complaint = not_cuttable(model)
     if complaint is not None:
         raise MeasurementFailed(
@@ -52,17 +54,17 @@ def load_model(name: str, *, image_size: int | None = None) -> CuttableVit:
     return model.eval()
 
 
-def _created(name: str, image_size: int | None) -> torch.nn.Module:
+def _created(name: str, image_size: int | None, options: dict[str, Any]) -> torch.nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(WEIGHTS_SEED)
         try:
             if image_size is not None:
                 try:
-                    return timm.create_model(name, pretrained=False, img_size=image_size)
+                    return timm.create_model(name, pretrained=False, img_size=image_size, **options)
                 except TypeError:
                     # A model that does not take the argument is made without it, to be refused for what it is.
                     pass
-            return timm.create_model(name, pretrained=False)
+            return timm.create_model(name, pretrained=False, **options)
         except RuntimeError as error:
             if "pretrained tag" in str(error):
                 raise _unknown(name) from None

@@ -8,6 +8,9 @@ from typing import Annotated
 
 from agent.wire.codec import Message
 from agent.wire.fields import DeviceName, Identifier, Items, Line, Range, Sha256Hex, Text
+from agent.wire.holdings import Holdings
+
+NOTHING_HELD = Holdings()
 
 
 class DeviceKind(str, Enum):
@@ -31,7 +34,10 @@ class Package(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceDescription(Message):
-    """What a device says of itself. ``gaps`` names what it could not find out, and why."""
+    """What a device says of itself. ``gaps`` names what it could not find out, and why.
+
+    ``holdings`` are the weights and datasets that it was given to measure accuracy with.
+    """
 
     kind: DeviceKind
     hardware: Line
@@ -44,6 +50,7 @@ class DeviceDescription(Message):
     memory_bytes: Annotated[int, Range(0, 2**60)] | None
     packages: Annotated[tuple[Package, ...], Items(100)] = ()
     gaps: Annotated[tuple[Line, ...], Items(100)] = ()
+    holdings: Holdings = NOTHING_HELD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

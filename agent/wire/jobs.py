@@ -21,6 +21,7 @@ from agent.wire.fields import (
     Text,
     Tokens,
 )
+from agent.wire.holdings import Material
 from agent.wire.schedules import Schedule
 
 MOST_SCHEDULES = 32
@@ -165,7 +166,10 @@ class LeaseRequest(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease(Message):
-    """The right to work on a job until ``lease_s`` after the device *sent* what earned it."""
+    """The right to work on a job until ``lease_s`` after the device *sent* what earned it.
+
+    ``material`` is what an accuracy job rests on; other tasks need none.
+    """
 
     job_id: Identifier
     fence: Fence
@@ -174,6 +178,12 @@ class Lease(Message):
     workload: Workload
     lease_s: Seconds
     heartbeat_s: Seconds
+    material: Material | None = None
+
+    def __post_init__(self) -> None:
+        Message.__post_init__(self)
+        if (self.task is Task.ACCURACY) != (self.material is not None):
+            raise WireError("material", "must be given exactly where task is accuracy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +249,8 @@ class FailureReason(str, Enum):
     TIMED_OUT = "timed-out"
     ALL_REJECTED = "all-rejected"
     SCHEDULE_REFUSED = "schedule-refused"
+    DATA_UNUSABLE = "data-unusable"
+    """The weights or the images that an accuracy job needs are not there, or do not fit."""
     INTERNAL = "internal"
 
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from agent.clock import SystemClock
 from agent.wire.protocol import PROTOCOL_HEADER, PROTOCOL_VERSION
 from orchestrator.api import (
+    accuracy_routes,
     analysis_routes,
     curve_routes,
     device_routes,
@@ -68,6 +69,7 @@ def create_application(make_orchestrator: Callable[[], Orchestrator], *, behind_
         verification_routes,
         curve_routes,
         analysis_routes,
+        accuracy_routes,
     ):
         app.include_router(routes.router)
     _describe(app)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
+from agent.wire.accuracy import TallyBatch, TrialAnswer, TrialRequest
 from agent.wire.enrolment import DeviceDescription, Enrolled, EnrolRequest, NextKey
 from agent.wire.jobs import (
     Done,
@@ -84,6 +85,19 @@ def next_round(job_id: Number, caller: AsDevice, body: Body, serving: Serving) -
 def batch(job_id: Number, caller: AsDevice, body: Body, serving: Serving) -> Response:
     """Hand over the readings of one pass; they are committed when this answers, and taken whatever the lease."""
     return answer(Accepted(readings=serving.dispatch.take_in(caller.device_id, job_id, message(Batch, body))))
+
+
+@router.post("/jobs/{job_id}/trial", **described(TrialRequest, TrialAnswer))
+def next_trial(job_id: Number, caller: AsDevice, body: Body, serving: Serving) -> Response:
+    """Get the trial of an accuracy job and how much of it is stored; none means that the job has ended."""
+    return answer(serving.trials.next_trial(caller.device_id, job_id, message(TrialRequest, body)))
+
+
+@router.post("/jobs/{job_id}/tallies", **described(TallyBatch, Done))
+def tallies(job_id: Number, caller: AsDevice, body: Body, serving: Serving) -> Response:
+    """Hand over what a batch of images came to; committed when this answers, and taken whatever the lease."""
+    serving.trials.take_in(caller.device_id, job_id, message(TallyBatch, body))
+    return answer(Done())
 
 
 @router.post("/jobs/{job_id}/end", **described(EndReport, Done))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from agent.wire.jobs import Failure
+from agent.wire.jobs import Failure, Task
 from orchestrator.commands.output import clock_time, counted, roughly, when
 from orchestrator.commands.workloads import in_short
 from orchestrator.jobs.states import JobState
@@ -16,7 +16,8 @@ MOST_NAMED = 3
 
 def job_title(job: JobView) -> str:
     """What the job measures."""
-    return f"{job.model}, {in_short(job.workload)}"
+    what = f"accuracy of {job.model}" if job.task is Task.ACCURACY else job.model
+    return f"{what}, {in_short(job.workload)}"
 
 
 def standing(job: JobView) -> str:
@@ -31,6 +32,13 @@ def standing(job: JobView) -> str:
         return f"waits until {clock_time(job.waits_until_ms)}"
     if job.state is JobState.QUEUED and job.device_quiet:
         return "waits for its device, which has gone quiet"
+    return _result(job)
+
+
+def _result(job: JobView) -> str:
+    """Where to find what the job found; nothing where it found nothing."""
+    if job.task is Task.ACCURACY:
+        return f"stepfarm accuracy show {job.id}" if job.state is JobState.DONE else ""
     return "" if job.curve_id is None else f"curve {job.curve_id}"
 
 
@@ -41,7 +49,8 @@ def progress(job: JobView) -> str:
     so_far = job.progress
     repair = f"repair round {so_far.round}: " if so_far.round else ""
     left = "" if so_far.left_s is None else f", {roughly(so_far.left_s)} left"
-    return f"{repair}{so_far.passes_done} of {counted(so_far.passes_planned, 'pass')}{left}"
+    unit = "batch" if job.task is Task.ACCURACY else "pass"
+    return f"{repair}{so_far.passes_done} of {counted(so_far.passes_planned, unit)}{left}"
 
 
 def troubles(jobs: Iterable[JobView]) -> list[str]:

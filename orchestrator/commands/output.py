@@ -47,8 +47,8 @@ def clock_time(epoch_ms: int) -> str:
 
 
 def counted(number: int, thing: str) -> str:
-    """``number`` of a ``thing``: 1 job, 2 jobs, 3 passes."""
-    plural = f"{thing}es" if thing.endswith("s") else f"{thing}s"
+    """``number`` of a ``thing``: 1 job, 2 jobs, 3 passes, 4 batches."""
+    plural = f"{thing}es" if thing.endswith(("s", "ch")) else f"{thing}s"
     return f"{number:,} {thing if number == 1 else plural}"
 
 

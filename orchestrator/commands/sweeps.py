@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.clock import SystemClock
 from agent.config import Settings
+from agent.wire.jobs import Task
 from orchestrator.commands.fleet import label_of
 from orchestrator.commands.output import counted, print_json, print_table, roughly, take_json, when
 from orchestrator.commands.workloads import in_short, plan, take_plan, take_workloads, workloads
@@ -80,10 +81,10 @@ def _create(options: argparse.Namespace, _settings: Settings) -> int:
         plan=plan(options),
         priority=options.priority,
     )
-    return _queued(client, sweep.view, options)
+    return queued(client, sweep.view, options)
 
 
-def _queued(client: Client, sweep: SweepView, options: argparse.Namespace) -> int:
+def queued(client: Client, sweep: SweepView, options: argparse.Namespace) -> int:
     """Say that ``sweep`` is queued, or follow it where that is wanted."""
     if options.watch:
         return _follow_and_report(client, sweep, options)
@@ -176,7 +177,7 @@ def _retry(options: argparse.Namespace, _settings: Settings) -> int:
             f"Left out, because they were revoked: {', '.join(sorted(left_out))}. Enrol them anew to measure there.",
             file=sys.stderr,
         )
-    return _queued(client, again, options)
+    return queued(client, again, options)
 
 
 def _follow_and_report(client: Client, sweep: SweepView, options: argparse.Namespace) -> int:
@@ -210,8 +211,14 @@ def _way(plan: Plan) -> str:
     return counted(plan.passes, "pass") if plan.exhaustive else "a search for steps"
 
 
+def _measured_by(sweep: SweepView) -> str:
+    if all(job.task is Task.ACCURACY for job in sweep.jobs):
+        return "accuracy"
+    return _way(sweep.plan)
+
+
 def _headline(sweep: SweepView) -> str:
-    parts = [f"Sweep {sweep.id}", f"queued {when(sweep.created_ms)}", _way(sweep.plan)]
+    parts = [f"Sweep {sweep.id}", f"queued {when(sweep.created_ms)}", _measured_by(sweep)]
     if sweep.priority:
         parts.append(f"priority {sweep.priority}")
     if sweep.retry_of is not None:

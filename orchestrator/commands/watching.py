@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from agent.clock import Clock
+from agent.wire.jobs import Task
 from orchestrator.commands.in_words import job_title, progress, standing, troubles
 from orchestrator.commands.output import roughly
 from orchestrator.jobs.states import JobState
@@ -47,7 +48,8 @@ class Watch:
             total=passes_planned(sweep),
             desc=f"sweep {sweep.id}",
             dynamic_ncols=True,
-            bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt} of {total_fmt} passes, {elapsed}{postfix}",
+            unit="batches" if all(job.task is Task.ACCURACY for job in sweep.jobs) else "passes",
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt} of {total_fmt} {unit}, {elapsed}{postfix}",
         )
         self._lines = [
             tqdm(position=place + 1, leave=False, bar_format="{desc}", dynamic_ncols=True) for place in range(lines)
@@ -108,6 +110,9 @@ def passes_planned(sweep: SweepView) -> int:
 
 
 def _planned(sweep: SweepView, job: JobView) -> int:
+    if job.task is Task.ACCURACY:
+        # Batches of images, each as good as a pass; how many, nobody knows before the model is loaded.
+        return 1 if job.progress is None else job.progress.passes_planned
     if job.progress is None or job.progress.round == 0:
         return sweep.plan.passes
     return sweep.plan.passes + job.progress.passes_planned

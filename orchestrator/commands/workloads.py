@@ -14,10 +14,14 @@ from orchestrator.commands.output import counted
 E = TypeVar("E", bound=Enum)
 
 
-def take_workloads(command: argparse.ArgumentParser, *, several: bool = True) -> None:
-    """Let ``command`` take batch sizes, or one where not ``several`` are meant, and the rest of the workload."""
-    words = f"batch size{'s' if several else ''} (default: 1)"
-    command.add_argument("--batch", type=int, nargs="+" if several else 1, default=[1], metavar="N", help=words)
+def take_workloads(command: argparse.ArgumentParser, *, several: bool = True, batch: int = 1) -> None:
+    """Let ``command`` take batch sizes, or one where not ``several`` are meant, and the rest of the workload.
+
+    Args:
+        batch: the batch size where none is named.
+    """
+    words = f"batch size{'s' if several else ''} (default: {batch})"
+    command.add_argument("--batch", type=int, nargs="+" if several else 1, default=[batch], metavar="N", help=words)
     command.add_argument("--image-size", type=int, metavar="PIXELS", help="height and width (default: the model's own)")
     command.add_argument(
         "--data-type", type=one_of(DataType), default=DataType.FLOAT32, help=choices(DataType), metavar="TYPE"

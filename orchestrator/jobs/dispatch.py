@@ -20,6 +20,7 @@ from agent.wire.jobs import (
     ModelFacts,
     RoundAnswer,
     RoundRequest,
+    Task,
 )
 from agent.wire.jobs import Round as RoundRequested
 from agent.wire.readings import Batch
@@ -27,7 +28,7 @@ from orchestrator.analysis import proving
 from orchestrator.analysis.planning import next_round
 from orchestrator.errors import AgentDoubled, BadRequest, Conflict
 from orchestrator.jobs.states import AttemptEnding
-from orchestrator.storage import curves, devices, jobs, verifications
+from orchestrator.storage import curves, devices, jobs, trials, verifications
 from orchestrator.storage.database import Database
 from orchestrator.storage.tables import Curve, Job, Round
 
@@ -88,7 +89,7 @@ class Dispatch:
             AgentDoubled: a newer start of an agent works with this identity; it keeps what it has leased.
         """
         now_ms = self._clock.epoch_ms()
-        leased = None
+        leased, material = None, None
         with self._database.write() as session:
             devices.seen(session, device_id, now_ms=now_ms)
             newest = devices.note_run(session, device_id, request.run, now_ms=now_ms)
@@ -101,6 +102,8 @@ class Dispatch:
                     lease_ms=self._times.lease_ms,
                     rng=self._rng,
                 )
+            if leased is not None and leased.task is Task.ACCURACY:
+                material = trials.material_of(session, leased.job_id)
         # A device hands over all that waits before it asks.
         self._spooled[device_id] = 0
         if not newest:
@@ -123,6 +126,7 @@ class Dispatch:
                 workload=leased.workload,
                 lease_s=self._times.lease_s,
                 heartbeat_s=self._times.heartbeat_s,
+                material=material,
             ),
             retry_after_s=0.0,
         )

@@ -26,6 +26,7 @@ PERMANENT = frozenset(
         FailureReason.WORKLOAD_UNSUPPORTED,
         FailureReason.RUNTIME_MISSING,
         FailureReason.SCHEDULE_REFUSED,
+        FailureReason.DATA_UNUSABLE,
         # The rounds that repair have asked again and again already.
         FailureReason.ALL_REJECTED,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.wire.enrolment import NOTHING_HELD
+from agent.wire.holdings import Holdings
 from agent.wire.jobs import Workload
 from orchestrator.errors import BadRequest, Conflict, NotFound
 from orchestrator.views import Label
@@ -22,6 +24,7 @@ class Candidate:
     labels: tuple[Label, ...]
     revoked: bool
     cores: int
+    holdings: Holdings = NOTHING_HELD
 
 
 def chosen(fleet: Sequence[Candidate], names: Sequence[str], labels: Sequence[Label]) -> list[Candidate]:

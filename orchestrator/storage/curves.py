@@ -45,7 +45,7 @@ def take_in(session: Session, *, device_id: int, job_id: int, batch: Batch, now_
         BadRequest: the round was never asked for, or not these token counts, or another subject.
         Conflict: other readings stand under the same key already; they stay as they are.
     """
-    _refuse_foreign(session, device_id=device_id, job_id=job_id, fence=batch.fence)
+    refuse_foreign(session, device_id=device_id, job_id=job_id, fence=batch.fence)
     # Locked, so that readings that come while the curve is being sealed wait and are kept beside the blob.
     curve = session.scalar(sa.select(Curve).where(Curve.job_id == job_id).with_for_update(key_share=True))
     if curve is None:
@@ -67,7 +67,12 @@ def take_in(session: Session, *, device_id: int, job_id: int, batch: Batch, now_
     return len(batch.readings)
 
 
-def _refuse_foreign(session: Session, *, device_id: int, job_id: int, fence: int) -> None:
+def refuse_foreign(session: Session, *, device_id: int, job_id: int, fence: int) -> None:
+    """Refuse what is said to come of an attempt that was not the device's.
+
+    Raises:
+        NotFound: this device never had an attempt of that number at that job.
+    """
     attempt = session.scalar(
         sa.select(Attempt.fence)
         .join(Job, Job.id == Attempt.job_id)

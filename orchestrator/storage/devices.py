@@ -10,9 +10,11 @@ from agent.wire.enrolment import DeviceDescription
 from agent.wire.fields import DeviceName
 from orchestrator.errors import BadRequest, NotFound
 from orchestrator.jobs.matching import Candidate
+from orchestrator.jobs.presence import is_quiet
 from orchestrator.jobs.runs import Run, which_run
+from orchestrator.jobs.states import JobState
 from orchestrator.storage import jobs
-from orchestrator.storage.tables import Device, Key
+from orchestrator.storage.tables import Device, Job, Key
 from orchestrator.views import MOST_LABELS, Label, LabelChange
 
 SEEN_RESOLUTION_MS = 5_000
@@ -64,16 +66,33 @@ def named(session: Session, name: DeviceName, *, to_write: bool = False) -> Devi
 def candidates(session: Session) -> list[Candidate]:
     """What a sweep may choose from, by name. No device of them can be revoked before this transaction ends."""
     rows = session.scalars(sa.select(Device).order_by(Device.name).with_for_update(read=True))
-    return [
-        Candidate(
-            id=row.id,
-            name=row.name,
-            labels=labels_of(row),
-            revoked=row.revoked_ms is not None,
-            cores=from_plain(DeviceDescription, row.description).cores,
-        )
-        for row in rows
-    ]
+    return [_candidate(row, from_plain(DeviceDescription, row.description)) for row in rows]
+
+
+def _candidate(row: Device, said: DeviceDescription) -> Candidate:
+    return Candidate(
+        id=row.id,
+        name=row.name,
+        labels=labels_of(row),
+        revoked=row.revoked_ms is not None,
+        cores=said.cores,
+        holdings=said.holdings,
+    )
+
+
+def waiting(session: Session) -> dict[int, int]:
+    """How many jobs each device still has to do, by its number; none for those that have nothing to do."""
+    unfinished = [state.value for state in JobState if not state.final]
+    rows = session.execute(
+        sa.select(Job.device_id, sa.func.count()).where(Job.state.in_(unfinished)).group_by(Job.device_id)
+    )
+    return {device_id: count for device_id, count in rows}  # noqa: C416  # a Row is no tuple to mypy
+
+
+def quiet(session: Session, *, now_ms: int) -> set[int]:
+    """The numbers of the devices that have gone quiet."""
+    rows = session.execute(sa.select(Device.id, Device.last_seen_ms))
+    return {device_id for device_id, last_seen_ms in rows if is_quiet(last_seen_ms=last_seen_ms, now_ms=now_ms)}
 
 
 def labels_of(device: Device) -> tuple[Label, ...]:

@@ -14,6 +14,7 @@ from agent.wire.jobs import Round as RoundRequested
 from orchestrator.jobs.presence import is_quiet
 from orchestrator.jobs.progress import RoundUnderWay, round_left_s
 from orchestrator.jobs.states import JobState
+from orchestrator.storage.accuracy_queries import trial_progress
 from orchestrator.storage.tables import Attempt, Curve, Device, Job, Pass, Round
 from orchestrator.views import JobView, Progress
 
@@ -33,7 +34,7 @@ def job_views(session: Session, which: Condition, *, now_ms: int) -> list[JobVie
         .where(which)
         .order_by(Job.id)
     ).all()
-    progress = _progress(session, which, now_ms)
+    progress = _progress(session, which, now_ms) | trial_progress(session, which, now_ms=now_ms)
     return [
         _view(
             job,

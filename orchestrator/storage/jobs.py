@@ -15,7 +15,7 @@ from orchestrator.analysis.planning import Plan, stored_plan
 from orchestrator.errors import LeaseLost, NotFound
 from orchestrator.jobs import endings
 from orchestrator.jobs.states import MOVES, AttemptEnding, JobState
-from orchestrator.storage.tables import Attempt, Curve, Device, Job, Pass, Round, Sweep
+from orchestrator.storage.tables import Attempt, Curve, Device, Job, Pass, Round, Sweep, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,9 +297,10 @@ def _earlier_failures(session: Session, job: Job) -> list[Failure]:
 
 
 def _brought_a_pass(session: Session, job: Job) -> bool:
-    """Whether a whole pass of the newest attempt is stored."""
-    found = sa.select(Pass.id).where(Pass.job_id == job.id, Pass.fence == job.fence, Pass.complete).limit(1)
-    return session.scalar(found) is not None
+    """Whether a whole pass, or a batch of images, of the newest attempt is stored."""
+    a_pass = sa.select(Pass.id).where(Pass.job_id == job.id, Pass.fence == job.fence, Pass.complete).limit(1)
+    a_batch = sa.select(Tally.number).where(Tally.job_id == job.id, Tally.fence == job.fence).limit(1)
+    return session.scalar(a_pass) is not None or session.scalar(a_batch) is not None
 
 
 def _end_attempt(session: Session, job: Job, ending: AttemptEnding, failure: Failure | None, now_ms: int) -> None:

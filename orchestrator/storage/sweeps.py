@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 from agent.wire.codec import to_plain
 from agent.wire.jobs import Task, Workload
 from orchestrator.analysis.planning import Plan
+from orchestrator.analysis.trials import AccuracyPlan
 from orchestrator.errors import Conflict, NotFound
+from orchestrator.jobs.holders import Holder
 from orchestrator.jobs.states import WORTH_RETRYING, JobState
-from orchestrator.storage import jobs
+from orchestrator.storage import jobs, trials
 from orchestrator.storage.tables import Device, Job, Sweep, Verification
 
 
@@ -35,6 +37,33 @@ def create(
         for workload in workloads:
             for device_id in device_ids:
                 queue(session, sweep, model=model, workload=to_plain(workload), device_id=device_id)
+    return sweep.id
+
+
+def create_accuracy(
+    session: Session,
+    *,
+    holders: Mapping[str, Holder],
+    workload: Workload,
+    plan: AccuracyPlan,
+    priority: int,
+    key_id: int,
+    now_ms: int,
+) -> int:
+    """The number of a new sweep: one accuracy job for each model, on the device that was chosen for it."""
+    sweep = Sweep(plan=to_plain(Plan()), priority=priority, created_by=key_id, created_ms=now_ms)
+    session.add(sweep)
+    session.flush()
+    for model, holder in holders.items():
+        job = queue(
+            session,
+            sweep,
+            model=model,
+            workload=to_plain(workload),
+            device_id=holder.device.id,
+            task=Task.ACCURACY,
+        )
+        trials.add(session, job.id, plan=plan, weights=holder.weights, dataset=holder.dataset)
     return sweep.id
 
 
@@ -77,6 +106,7 @@ def retry(session: Session, sweep_id: int, *, key_id: int, now_ms: int) -> int:
         verified = session.get(Verification, job.id)
         if verified is not None:
             session.add(Verification(job_id=anew.id, curve_id=verified.curve_id, entries=verified.entries))
+        trials.copy(session, job.id, anew.id)
     session.flush()
     return sweep.id
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -319,3 +320,45 @@ class Reanalysis(Table):
     everything: Mapped[bool]
     failure: Mapped[str | None] = mapped_column(String(4_000))
     failed_ms: Mapped[int | None]
+
+
+class Trial(Table):
+    """An accuracy job's own part: what was asked, which weights and images it rests on, and what the device was told.
+
+    ``facts`` and ``trial`` are there once the device has loaded the model.
+    """
+
+    __tablename__ = "trials"
+    __table_args__ = (CheckConstraint("(facts IS NULL) = (trial IS NULL)", "begun"),)
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True, autoincrement=False)
+    plan: Mapped[dict[str, Any]] = mapped_column(PlainJson)
+    weights: Mapped[dict[str, Any]] = mapped_column(PlainJson)
+    dataset: Mapped[dict[str, Any]] = mapped_column(PlainJson)
+    facts: Mapped[dict[str, Any] | None] = mapped_column(PlainJson)
+    trial: Mapped[dict[str, Any] | None] = mapped_column(PlainJson)
+    begun_ms: Mapped[int | None]
+
+
+class Tally(Table):
+    """What a batch of images came to under one schedule; place 0 is the unpruned model. Never changed."""
+
+    __tablename__ = "tallies"
+    __table_args__ = (
+        CheckConstraint("(top_1 IS NULL) = (top_5 IS NULL)", "labelled"),
+        CheckConstraint("images > 0", "of_images"),
+    )
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    place: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    fence: Mapped[int] = mapped_column(Integer)
+    images: Mapped[int] = mapped_column(Integer)
+    agreeing: Mapped[int] = mapped_column(Integer)
+    divergence: Mapped[float] = mapped_column(Double)
+    divergence_squares: Mapped[float] = mapped_column(Double)
+    top_1: Mapped[int | None] = mapped_column(Integer)
+    top_5: Mapped[int | None] = mapped_column(Integer)
+    lost: Mapped[int | None] = mapped_column(Integer)
+    gained: Mapped[int | None] = mapped_column(Integer)
+    received_ms: Mapped[int]

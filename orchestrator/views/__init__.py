@@ -1,5 +1,6 @@
 """What the orchestrator shows people: the messages between the API and the typed client, in the agent's codec."""
 
+from orchestrator.views.accuracy import AccuracyList, AccuracyRequest, AccuracyView, ScheduleAccuracy
 from orchestrator.views.analyses import ReanalysisFailure, ReanalysisRequest, ReanalysisView
 from orchestrator.views.curves import CurveList, CurveSummary, CurveTaken, CurveView, PassView, ReadingsView
 from orchestrator.views.fleet import (
@@ -27,6 +28,9 @@ __all__ = [
     "LONGEST_LEFT_S",
     "MOST_LABELS",
     "MOST_VERIFIED",
+    "AccuracyList",
+    "AccuracyRequest",
+    "AccuracyView",
     "CurveList",
     "CurveSummary",
     "CurveTaken",
@@ -53,6 +57,7 @@ __all__ = [
     "ReanalysisFailure",
     "ReanalysisRequest",
     "ReanalysisView",
+    "ScheduleAccuracy",
     "SweepList",
     "SweepRequest",
     "SweepView",

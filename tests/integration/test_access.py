@@ -18,12 +18,12 @@ from orchestrator.analysis.planning import Plan
 from orchestrator.roles import Role
 from orchestrator.storage import key_changes
 from orchestrator.storage.tables import Table
-from orchestrator.views import SweepRequest
+from orchestrator.views import AccuracyRequest, SweepRequest
 from tests.support.curve_files import a_curve_file
 from tests.support.filling import FACTS, FakeDevice, FakeJob, begun, enrolled
 from tests.support.plain_http import ask, json_of, problem_of
 from tests.support.serving import Served, serving
-from tests.support.store import a_description, a_request, sha256
+from tests.support.store import ACCURACY_PLAN, a_description, a_request, a_tally_batch, sha256
 
 FEW = Plan(exhaustive=True, confirm=False, passes=1, min_tokens=190, stride=4)
 
@@ -86,6 +86,12 @@ def a_sweep(things: Things) -> Any:
     return to_plain(wish)
 
 
+def an_accuracy(things: Things) -> Any:
+    return to_plain(
+        AccuracyRequest(models=("a",), plan=ACCURACY_PLAN, workload=Workload(), devices=(things.owner.name,))
+    )
+
+
 def an_enrolment(things: Things) -> Any:
     return to_plain(a_request(things.code, name=f"{things.owner.name}-new", key=things.code))
 
@@ -107,6 +113,16 @@ RULES = {
     # The owner's job needs no exported model, and none was made.
     "POST /v1/jobs/{job_id}/export": replace(of_the_owner(lambda things: {"fence": things.job.fence}), status=400),
     "GET /v1/exports/{sha256}": Rule((*DEVICES, *LOOKING), status=404),
+    # The owner's job is no accuracy job, nobody holds weights or images, and so nothing was found.
+    "POST /v1/jobs/{job_id}/trial": replace(
+        of_the_owner(lambda things: {"fence": things.job.fence, "facts": to_plain(FACTS)}), status=404
+    ),
+    "POST /v1/jobs/{job_id}/tallies": replace(
+        of_the_owner(lambda things: to_plain(a_tally_batch(things.job.fence))), status=404
+    ),
+    "POST /v1/accuracy": Rule(OPERATING, body=an_accuracy, status=409),
+    "GET /v1/accuracy": Rule(LOOKING),
+    "GET /v1/accuracy/{job_id}": Rule(LOOKING, status=404),
     "POST /v1/jobs/{job_id}/end": of_the_owner(lambda things: {"fence": things.job.fence, "ending": "given-back"}),
     "GET /v1/me": Rule((*DEVICES, *LOOKING)),
     "GET /v1/keys": Rule(OPERATING),

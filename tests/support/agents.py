@@ -12,6 +12,7 @@ from pathlib import Path
 from agent.client import OrchestratorClient
 from agent.clock import SystemClock
 from agent.exports import Exports
+from agent.holdings.register import Register
 from agent.identity import Identity, enrol
 from agent.loop import Agent
 from agent.measure.turn import Turn
@@ -70,6 +71,7 @@ def at_work(
         client=client,
         spool=spool,
         untold=Untold(home),
+        register=Register(home),
         clock=HastyClock() if hasty else SystemClock(),
         rng=random.Random(0),
         tell=told.append,

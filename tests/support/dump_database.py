@@ -23,7 +23,7 @@ from orchestrator.curves.analyst import Analyst
 from orchestrator.storage import exports, reanalyses, schema
 from orchestrator.storage.database import Database
 from orchestrator.views import ReanalysisRequest
-from tests.support.store import LEASE_MS, Store, a_batch
+from tests.support.store import LEASE_MS, Store, a_batch, a_tally_batch
 
 PASSES = 5
 
@@ -38,6 +38,7 @@ def fill(store: Store) -> None:
     store.sweep(board, other, models=("deit_base_patch16_224",), priority=5)
     _exported(store)
     store.verification(curve)
+    _tallied(store, other)
     with store.database.write() as session:
         reanalyses.ask(session, ReanalysisRequest(everything=True), now_ms=store.clock.epoch_ms())
 
@@ -54,6 +55,13 @@ def _measured(store: Store, device: int) -> int:
     store.take_in(device, leased.job_id, a_batch(leased.fence, PASSES))
     assert store.curve(curve).blob is not None
     return curve
+
+
+def _tallied(store: Store, device: int) -> None:
+    store.accuracy(device)
+    leased = store.leased(device, "tallied")
+    store.begin_trial(device, leased)
+    store.take_tallies(device, leased.job_id, a_tally_batch(leased.fence))
 
 
 def _exported(store: Store) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from agent.wire.accuracy import Tally, TallyBatch, Trial, TrialAnswer, TrialRequest
 from agent.wire.codec import Message
 from agent.wire.conditions import ClockRate, Conditions, Counter, Doubt, DoubtReason, Temperature
 from agent.wire.enrolment import DeviceDescription, DeviceKind, Enrolled, EnrolRequest, NextKey, Package
 from agent.wire.exports import ExportAnswer, ExportFile, ExportRequest
+from agent.wire.holdings import DatasetHeld, Holdings, Material, WeightsHeld
 from agent.wire.jobs import (
     DataType,
     Done,
@@ -77,6 +79,41 @@ DESCRIPTION = DeviceDescription(
     memory_bytes=8_589_934_592,
     packages=(Package(name="torch", version="2.9.0"),),
     gaps=("onnxruntime: not installed, übersprungen",),
+    holdings=Holdings(
+        weights=(WeightsHeld(model="deit_tiny_patch16_224", sha256="0a" * 32, classes=1_000),),
+        datasets=(
+            DatasetHeld(name="imagenet-val", images=50_000, classes=1_000, listing_sha256="1b" * 32),
+            DatasetHeld(name="doorbell", images=700, classes=None, listing_sha256="2c" * 32),
+        ),
+    ),
+)
+
+ACCURACY_LEASE = Lease(
+    job_id=8,
+    fence=1,
+    task=Task.ACCURACY,
+    model="deit_tiny_patch16_224",
+    workload=WORKLOAD,
+    lease_s=90.0,
+    heartbeat_s=15.0,
+    material=Material(weights_sha256="0a" * 32, dataset="imagenet-val", listing_sha256="1b" * 32),
+)
+
+TRIAL = Trial(
+    images=5_000,
+    batch_images=32,
+    seed=7,
+    schedules=(Schedule(method=Method.EVIT, tokens=197, prefix_tokens=1, leaving=(197, 197, 197, *(99,) * 9)),),
+)
+
+TALLIES = TallyBatch(
+    fence=1,
+    number=156,
+    started_ms=1_760_000_000_000,
+    tallies=(
+        Tally(images=8, agreeing=8, divergence=0.0, divergence_squares=0.0, top_1=6, top_5=8, lost=0, gained=0),
+        Tally(images=8, agreeing=7, divergence=0.5, divergence_squares=0.125, top_1=5, top_5=7, lost=1, gained=0),
+    ),
 )
 
 CONDITIONS = Conditions(
@@ -150,6 +187,7 @@ MESSAGES: dict[str, Message] = {
     "device-description": DESCRIPTION,
     "lease-request": LeaseRequest(claim=CLAIM, run=RUN),
     "lease-answer": LeaseAnswer(lease=LEASE, retry_after_s=0.0),
+    "lease-answer-accuracy": LeaseAnswer(lease=ACCURACY_LEASE, retry_after_s=0.0),
     "lease-answer-none": LeaseAnswer(lease=None, retry_after_s=2.5, rotate_key=True),
     "heartbeat": Heartbeat(fence=3, spooled=2),
     "heartbeat-answer": HeartbeatAnswer(lease_s=90.0, cancel=True),
@@ -157,6 +195,16 @@ MESSAGES: dict[str, Message] = {
     "round-answer": RoundAnswer(round=ROUND, passes_done=2),
     "round-answer-schedules": RoundAnswer(round=ROUND_OF_SCHEDULES, passes_done=0),
     "round-answer-done": RoundAnswer(round=None, passes_done=0),
+    "trial-request": TrialRequest(fence=1, facts=FACTS),
+    "trial-answer": TrialAnswer(trial=TRIAL, batches_done=156),
+    "trial-answer-done": TrialAnswer(trial=None, batches_done=157),
+    "tally-batch": TALLIES,
+    "tally-batch-unlabelled": TallyBatch(
+        fence=1,
+        number=0,
+        started_ms=0,
+        tallies=(Tally(images=1, agreeing=1, divergence=0.0, divergence_squares=0.0),),
+    ),
     "batch": BATCH,
     "batch-of-blocks": BATCH_OF_BLOCKS,
     "accepted": Accepted(readings=2),

@@ -7,14 +7,19 @@ import random
 
 import sqlalchemy as sa
 
+from agent.wire.accuracy import Tally, TallyBatch
 from agent.wire.conditions import Conditions, Doubt, Temperature
 from agent.wire.enrolment import DeviceDescription, DeviceKind, EnrolRequest
+from agent.wire.holdings import DatasetHeld, WeightsHeld
 from agent.wire.jobs import Failure, FailureReason, ModelFacts, Round, Workload
 from agent.wire.readings import Batch, Reading, Rejection
 from agent.wire.schedules import Method, Schedule
 from orchestrator.analysis.planning import Plan
 from orchestrator.analysis.proving import Entry
+from orchestrator.analysis.trials import AccuracyPlan
 from orchestrator.jobs.dispatch import LEASE_S
+from orchestrator.jobs.holders import Holder
+from orchestrator.jobs.matching import Candidate
 from orchestrator.jobs.states import AttemptEnding, JobState
 from orchestrator.roles import Role
 from orchestrator.storage import (
@@ -26,6 +31,7 @@ from orchestrator.storage import (
     keys,
     sweep_queries,
     sweeps,
+    trials,
     verifications,
 )
 from orchestrator.storage.database import Database
@@ -38,6 +44,9 @@ LEASE_MS = int(LEASE_S * 1_000)
 FACTS = ModelFacts(tokens=17, prefix_tokens=1, blocks=2, image_size=64, threads=1, runtime_version="2.9.0")
 COUNTS = (2, 9, 17)
 ROUND = Round(number=0, tokens=COUNTS, sentinel=17, min_passes=5, max_passes=5, seed=0)
+IMAGES = 50
+WEIGHTS = WeightsHeld(model="a", sha256="a" * 64, classes=10)
+ACCURACY_PLAN = AccuracyPlan(dataset="val", tokens=(9,))
 
 
 def a_description(kind: DeviceKind = DeviceKind.LINUX) -> DeviceDescription:
@@ -97,6 +106,26 @@ def a_failure(reason: FailureReason = FailureReason.CRASHED) -> Failure:
     return Failure(reason=reason, message="it broke", advice="mend it")
 
 
+def a_tally_batch(fence: int = 1, number: int = 0, *, right: int = 20) -> TallyBatch:
+    """What a batch of 32 images, or the last of 18, came to: ``right`` unpruned, five fewer pruned."""
+    images = 32 if number == 0 else 18
+    counted = [(min(right, images), 0), (min(right, images) - 5, 5)]
+    tallies = tuple(
+        Tally(
+            images=images,
+            agreeing=images - lost,
+            divergence=0.25 * lost,
+            divergence_squares=0.0625 * lost,
+            top_1=top_1,
+            top_5=images,
+            lost=lost,
+            gained=0,
+        )
+        for top_1, lost in counted
+    )
+    return TallyBatch(fence=fence, number=number, started_ms=0, tallies=tallies)
+
+
 class Store:
     """The stores of ``database`` at the virtual time of ``clock``."""
 
@@ -140,6 +169,33 @@ class Store:
                 key_id=self.key_id,
                 now_ms=self.clock.epoch_ms(),
             )
+
+    def accuracy(self, device_id: int, *, plan: AccuracyPlan = ACCURACY_PLAN, labelled: bool = True) -> int:
+        """The number of a new sweep of one accuracy job: two batches, 32 and 18 images, unpruned and at 9 tokens."""
+        candidate = Candidate(id=device_id, name="board", labels=(), revoked=False, cores=4)
+        classes = 10 if labelled else None
+        dataset = DatasetHeld(name="val", images=IMAGES, classes=classes, listing_sha256="b" * 64)
+        with self.database.write() as session:
+            return sweeps.create_accuracy(
+                session,
+                holders={"a": Holder(device=candidate, weights=WEIGHTS, dataset=dataset)},
+                workload=Workload(batch_size=32),
+                plan=plan,
+                priority=0,
+                key_id=self.key_id,
+                now_ms=self.clock.epoch_ms(),
+            )
+
+    def begin_trial(self, device_id: int, leased: LeasedJob, *, facts: ModelFacts = FACTS) -> None:
+        """The device has said what it loaded, and was told the trial."""
+        with self.database.write() as session:
+            job = jobs.held_job(session, device_id=device_id, job_id=leased.job_id, fence=leased.fence)
+            trials.begin(session, job, facts, now_ms=self.clock.epoch_ms(), rng=self.rng)
+
+    def take_tallies(self, device_id: int, job_id: int, batch: TallyBatch) -> None:
+        """Keep what a batch of images came to."""
+        with self.database.write() as session:
+            trials.take_in(session, device_id=device_id, job_id=job_id, batch=batch, now_ms=self.clock.epoch_ms())
 
     def lease(self, device_id: int, claim: str = "first") -> LeasedJob | None:
         """What the device is given."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.wire import conditions, enrolment, exports, jobs, problems, readings, schedules
+from agent.wire import accuracy, conditions, enrolment, exports, holdings, jobs, problems, readings, schedules
 from agent.wire.codec import MAX_BODY_BYTES, Message, WireError, decode, encode
 from agent.wire.fields import HOUR_NS
 from agent.wire.jobs import Ending, EndReport, Heartbeat, ModelFacts
@@ -21,7 +21,7 @@ DATA = Path(__file__).parents[1] / "data" / "wire"
 
 KINDS: dict[str, type[Message]] = {
     name: kind
-    for module in (conditions, enrolment, exports, jobs, problems, readings, schedules)
+    for module in (accuracy, conditions, enrolment, exports, holdings, jobs, problems, readings, schedules)
     for name, kind in inspect.getmembers(module, inspect.isclass)
     if issubclass(kind, Message) and kind is not Message
 }

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from agent.clock import Clock
 from agent.errors import MeasurementFailed
+from agent.measure.child_protocol import BeginTrial
 from agent.measure.order import visits_of_pass
 from agent.measure.simulated.curves import CORES, TrueCurve
 from agent.measure.simulated.models import SimulatedModel, model_named
 from agent.measure.simulated.noise import Disturbance, SimulatedClock
 from agent.measure.simulated.profiles import Profile
+from agent.measure.subject import TalliedModel
 from agent.vit.fitting import refuse_misfit
 from agent.vit.kept import kept_tokens
 from agent.wire.codec import encode
@@ -97,6 +99,18 @@ class SimulatedDevice:
         self._seed = f"{self._profile.name.value}/{self._name}/{model}/{encode(workload).decode()}"
         self._subject = SimulatedSubject(facts, self._profile, self._profile.curve(model, workload), self.clock)
         return self._subject
+
+    def load_trial(self, request: BeginTrial) -> TalliedModel:
+        """Nothing.
+
+        Raises:
+            MeasurementFailed: always. What a model answers is not made up.
+        """
+        raise MeasurementFailed(
+            FailureReason.WORKLOAD_UNSUPPORTED,
+            f"a simulated device of the profile {self._profile.name.value} looks at no images",
+            f"Ask a real device for the accuracy of {request.weights.model}.",
+        )
 
     def begin_pass(self, round_: Round, number: int) -> None:
         """Make the noise of this pass, and say how far the run is."""

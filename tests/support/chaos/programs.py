@@ -15,6 +15,7 @@ from pathlib import Path
 from agent.client import OrchestratorClient
 from agent.clock import SystemClock
 from agent.config import Settings
+from agent.holdings.register import Register
 from agent.identity import read_identity
 from agent.locking import alone_in
 from agent.loop import Agent
@@ -77,6 +78,7 @@ def run_device(at: DeviceAt) -> None:
         client=OrchestratorClient(identity.url, identity.key),
         spool=WitnessedSpool(at.home / "spool", statement, most_bytes=SPOOL_BYTES),
         untold=Untold(at.home),
+        register=Register(at.home),
         clock=HastyClock(),
         rng=random.Random(),
         tell=statement.tell,

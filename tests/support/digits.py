@@ -1,0 +1,37 @@
+"""A model that was trained for seconds, with images to try it on, as a device is given them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import digits
+
+IMAGES = 60
+DATASET = "digits"
+MODEL = digits.MODEL
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Weights as a safetensors file, and images in folders, one a class."""
+
+    weights: Path
+    images: Path
+
+
+def trained(folder: Path, *, epochs: int = 6) -> Trained:
+    """A model that tells some digits apart, and `IMAGES` that it never saw."""
+    learned, held_back = digits.split(0, IMAGES)
+    model = digits.train(learned, epochs=epochs, seed=0, threads=1, tell=lambda _line: None)
+    return Trained(*digits.write(folder, model, held_back))
+
+
+def give(home: Path, given: Trained) -> None:
+    """Give weights and images to the device whose state is in ``home``, by its own commands."""
+    for arguments in (("weights", "add", MODEL, given.weights), ("dataset", "add", DATASET, given.images)):
+        command = [sys.executable, "-m", "agent.cli", *map(str, arguments)]
+        subprocess.run(command, env={**os.environ, "STEPFARM_HOME": str(home)}, check=True, capture_output=True)
