@@ -14,11 +14,12 @@ import sqlalchemy as sa
 from agent.wire.codec import to_plain
 from agent.wire.jobs import Workload
 from agent.wire.protocol import PROTOCOL_HEADER
+from agent.wire.schedules import Method, Schedule
 from orchestrator.analysis.planning import Plan
 from orchestrator.roles import Role
 from orchestrator.storage import key_changes
 from orchestrator.storage.tables import Table
-from orchestrator.views import AccuracyRequest, SweepRequest
+from orchestrator.views import AccuracyRequest, SweepRequest, VerificationRequest
 from tests.support.curve_files import a_curve_file
 from tests.support.filling import FACTS, FakeDevice, FakeJob, begun, enrolled
 from tests.support.plain_http import ask, json_of, problem_of
@@ -92,6 +93,18 @@ def an_accuracy(things: Things) -> Any:
     )
 
 
+def a_verification(things: Things) -> Any:
+    schedule = Schedule.pruned_once(
+        Method.ONE_MORE,
+        tokens=FACTS.tokens,
+        prefix_tokens=FACTS.prefix_tokens,
+        blocks=FACTS.blocks,
+        block=0,
+        keep=FACTS.tokens - 1,
+    )
+    return to_plain(VerificationRequest(curve_id=things.job.curve_id, schedules=(schedule,)))
+
+
 def an_enrolment(things: Things) -> Any:
     return to_plain(a_request(things.code, name=f"{things.owner.name}-new", key=things.code))
 
@@ -145,6 +158,13 @@ RULES = {
     "GET /v1/curves/{curve_id}": Rule(LOOKING),
     "GET /v1/curves/{curve_id}/readings": Rule(LOOKING),
     "GET /v1/curves/{curve_id}/file": Rule(LOOKING),
+    "GET /v1/curves/{curve_id}/verifications": Rule(LOOKING),
+    # The owner's job verifies nothing.
+    "POST /v1/verifications": Rule(OPERATING, body=a_verification),
+    "GET /v1/verifications/{job_id}": Rule(LOOKING, status=404),
+    "GET /v1/analyses": Rule(OPERATING),
+    # What still grows is analysed by itself.
+    "POST /v1/analyses": Rule(OPERATING, body=fixed({"everything": True})),
 }
 """A new route needs a line here. What is not said to be good is refused."""
 

@@ -69,9 +69,10 @@ def test_each_sweet_spot_names_the_next_larger_one_and_what_it_saves() -> None:
     assert analysis.sweet_spots[-1].saves_percent == 0
 
 
-@pytest.mark.parametrize("law", [slope, staircase, sawtooth])
-def test_what_a_sweet_spot_saves_comes_with_an_interval_that_holds_the_truth(law: Law) -> None:
-    spots = [spot for seed in range(5) for spot in analyse_curve(a_curve(law=law, seed=seed)).sweet_spots[:-1]]
+@pytest.mark.parametrize(("law", "curves"), [(slope, 3), (staircase, 12), (sawtooth, 3)])
+def test_what_a_sweet_spot_saves_comes_with_an_interval_that_holds_the_truth(law: Law, curves: int) -> None:
+    # A staircase has few sweet spots, a slope one at nearly every count.
+    spots = [spot for seed in range(curves) for spot in analyse_curve(a_curve(law=law, seed=seed)).sweet_spots[:-1]]
     truths = [100 * (1 - law(spot.tokens) / law(197)) for spot in spots]
     holds = [
         spot.saves_low_percent <= truth <= spot.saves_high_percent for spot, truth in zip(spots, truths, strict=True)
