@@ -250,11 +250,11 @@ def test_an_agent_waits_for_another_measurement_on_its_machine_with_the_lease_in
 
 
 def test_a_task_that_this_agent_does_not_know_is_failed_unmeasured(tmp_path: Path) -> None:
-    job = OneJob(lease=replace(LEASE, task=Task.VERIFICATION))
+    job = OneJob(lease=replace(LEASE, task=Task.HEALTH))
     _, orchestrator = worked_until_it_asks_again(job, tmp_path)
     (report,) = end_reports(orchestrator)
     assert report.failure is not None
-    assert "verification" in report.failure.message
+    assert "health" in report.failure.message
     assert job.stored == {}
 
 

@@ -89,7 +89,10 @@ def test_the_example_sees_curves_as_arrays_with_the_steps_that_are_there(ran: tu
     assert np.all((curve.low_ns <= curve.latency_ns) & (curve.latency_ns <= curve.high_ns))
     assert curve.steps
     assert curve.steps == curve.analysis.steps.steps
-    assert "a candidate" in printed
+    for step in curve.steps:
+        assert f"after {step.after_tokens} tokens" in printed
+    # Pairs confirm what the stairs of the simulated device are.
+    assert ", confirmed" in printed
 
 
 def test_the_example_sees_frames_with_a_row_a_point_and_a_row_a_reading(ran: tuple[dict[str, Any], str]) -> None:
