@@ -125,7 +125,7 @@ def test_schedules_stand_beside_the_papers_choice_with_an_accuracy_curve_of_ones
     file.write_text("tokens,accuracy\n5,0\n101,79\n197,80\n")
     page = visit.page
     visit.sign_in(f"/schedules?curves={curves['versus-orin'].summary.id},{curves['versus-pi'].summary.id}")
-    expect(page.get_by_text("None of it is proved")).to_be_visible()
+    expect(page.get_by_text("None of that is proved")).to_be_visible()
     expect(chart(page, 1).get_by_text("the paper's choice")).to_be_attached()
     page.get_by_text("The paper's utility").click()
     expect(page.get_by_text("No accuracy curve is stated")).to_be_visible()

@@ -38,8 +38,9 @@ def test_what_a_device_says_is_shown_and_never_obeyed(visit: Visit, hostile: dic
         visit.sign_in(path)
         expect(page.get_by_text(sign).first).to_be_visible()
         expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-        for closed in page.locator("details:not([open]) > summary").all():
-            closed.click()
+        closed = page.locator("details:not([open]) > summary")
+        while closed.count():
+            closed.first.click()
         assert parts_that_obey(page) == [], path
     # It was there to be obeyed: the description, as it is.
     visit.sign_in("/fleet?device=hostile-pi")

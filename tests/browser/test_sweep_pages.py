@@ -38,7 +38,7 @@ def test_a_sweep_is_queued_by_the_form_watched_and_leads_to_its_curve(visit: Vis
     assert len(client.sweeps()) == before + 1
     # Slowly until its progress was seen, then as fast as it can.
     with stepfarm_agent_at_work(tmp_path, "--pace", "3"):
-        expect(page.get_by_text(re.compile("pass [1-3] of 3")).first).to_be_visible()
+        expect(page.get_by_text(re.compile("pass [0-9]+ of [0-9]+")).first).to_be_visible()
     with stepfarm_agent_at_work(tmp_path, "--pace", "0"):
         expect(page.get_by_text("2 jobs: 2 done")).to_be_visible()
     page.get_by_test_id("stPageLink").filter(has_text="Curve").last.click()
