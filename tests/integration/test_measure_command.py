@@ -22,7 +22,8 @@ def test_what_was_measured_alone_can_be_looked_into_and_imported(
     stepfarm: Stepfarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "alone.json"
-    options = ("--batch", "2", "--threads", "1", "--passes", "2", "--stride", "30", "--exhaustive", "--no-confirm", "--json", str(file))
+    plan = ("--exhaustive", "--no-confirm", "--passes", "2", "--stride", "30")
+    options = ("--batch", "2", "--threads", "1", *plan, "--json", str(file))
 
     measured = stepfarm("measure", "test_vit", *options)
 
