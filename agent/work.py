@@ -164,6 +164,7 @@ class JobAtWork:
     def _measure_rounds(self, exported: Path | None) -> None:
         facts = self._child.start(self._lease.model, self._lease.workload, exported=exported)
         completed: int | None = None
+        cool_down = self._cool_down()
         while True:
             round_, passes_done = self._next_round(facts, completed)
             if round_ is None:
@@ -175,7 +176,7 @@ class JobAtWork:
                 fence=self._lease.fence,
                 clock=self._tools.clock,
                 keep=self._keep,
-                cool_down=self._cool_down(),
+                cool_down=cool_down,
             )
             self._until_answered(lambda: self._tools.spool.deliver(self._tools.client))
             completed = round_.number

@@ -118,6 +118,7 @@ def measure(
     rounds: list[Round] = []
     with _exported(model, workload) as exported, _turn_of(clock, say), MeasuringChild(clock=clock) as child:
         facts = child.start(model, workload, exported=exported)
+        cool_down = CoolDown(child.rest, say)
         while (round_ := next_round(plan, facts, rounds, passes)) is not None:
 
             def keep(batch: Batch, round_: Round = round_) -> None:
@@ -126,9 +127,7 @@ def measure(
                 if told is not None:
                     told(round_, batch.number + 1)
 
-            measure_round(
-                child, round_, passes_done=0, fence=FENCE, clock=clock, keep=keep, cool_down=CoolDown(child.rest, say)
-            )
+            measure_round(child, round_, passes_done=0, fence=FENCE, clock=clock, keep=keep, cool_down=cool_down)
             rounds.append(round_)
     return Measurement(
         model=model,

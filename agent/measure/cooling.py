@@ -14,10 +14,16 @@ from agent.measure.child_protocol import PassMeasured
 from agent.wire.conditions import Conditions, Doubt, DoubtReason
 
 MOST_COOLING_S = 300.0
-"""So long a round waits for heat to pass, all its waits together."""
+"""So long a job waits for heat to pass, all its waits together."""
+
+MOST_BLIND_S = 20.0
+"""So long where no temperature can be read: a slow sentinel alone may be a busy machine, which no waiting mends."""
+
+FIRST_LOOK_S = 1.0
+"""Seconds until the first look; until the next it is twice as long each time."""
 
 LOOK_EVERY_S = 15.0
-"""Seconds between two looks. A look runs the sentinel, which is a little heat of its own."""
+"""Seconds between two looks at most. A look runs the sentinel, which is a little heat of its own."""
 
 WARMER_BY = 3.0
 """Degrees Celsius over those at the beginning at which a device counts as cool again."""
@@ -43,21 +49,28 @@ def should_cool(doubts: Sequence[Doubt], level_ns: float | None, baseline_ns: fl
     return level_ns is not None and baseline_ns is not None and level_ns > (1 + STEADY_WITHIN) * baseline_ns
 
 
-def next_look_s(cool: Feel, now: Feel, waited_s: float, most_s: float) -> float | None:
-    """Seconds until the next look; None where the device is back at ``cool``, or ``most_s`` are used up."""
+def bound_s(cool: Feel, now: Feel, most_s: float) -> float:
+    """How long a job waits in all, ``most_s`` where temperatures are known."""
+    known = cool.celsius is not None and now.celsius is not None
+    return most_s if known else min(most_s, MOST_BLIND_S)
+
+
+def next_look_s(cool: Feel, now: Feel, waited_s: float, most_s: float, looks: int = 0) -> float | None:
+    """Seconds until the next look, after so many; None where the device is back at ``cool``, or its time is used up."""
     warm = cool.celsius is not None and now.celsius is not None and now.celsius > cool.celsius + WARMER_BY
     slow = (
         cool.sentinel_ns is not None
         and now.sentinel_ns is not None
         and now.sentinel_ns > (1 + STEADY_WITHIN) * cool.sentinel_ns
     )
-    if not (warm or slow) or waited_s >= most_s:
+    left_s = bound_s(cool, now, most_s) - waited_s
+    if not (warm or slow) or left_s <= 0:
         return None
-    return min(LOOK_EVERY_S, most_s - waited_s)
+    return min(LOOK_EVERY_S, FIRST_LOOK_S * 2 ** min(looks, 10), left_s)
 
 
 class CoolDown:
-    """The waits of one round.
+    """The waits of one job.
 
     Args:
         rest: waits so many seconds; raises what ends the measurement.
@@ -74,16 +87,17 @@ class CoolDown:
 
     def until_cool(self, cool: Feel, now: Feel, sentinel: int, look: Callable[[], PassMeasured]) -> None:
         """Wait until the device is back at ``cool``; ``look`` visits the sentinel alone, and keeps nothing."""
-        began_s = self._waited_s
-        while (wait_s := next_look_s(cool, now, self._waited_s, self._most_s)) is not None:
-            if self._waited_s == began_s:
+        began_s, looks = self._waited_s, 0
+        while (wait_s := next_look_s(cool, now, self._waited_s, self._most_s, looks)) is not None:
+            if looks == 0:
                 self._tell(f"Cooling down: {_words(cool, now)}.")
             self._rest(wait_s)
             self._waited_s += wait_s
+            looks += 1
             seen = look()
             now = Feel(celsius=hottest(seen.after), sentinel_ns=level_of(seen.readings, sentinel))
-        if began_s < self._most_s <= self._waited_s:
-            self._tell(f"Cooled down for {self._waited_s:.0f} s, as long as a round may: {_words(cool, now)}.")
+        if began_s < bound_s(cool, now, self._most_s) <= self._waited_s:
+            self._tell(f"Cooled down for {self._waited_s:.0f} s, as long as a job may: {_words(cool, now)}.")
 
 
 def _words(cool: Feel, now: Feel) -> str:

@@ -15,7 +15,7 @@ from tests.support.serving import serving
 
 
 def test_a_search_on_a_real_model_ends_with_a_curve_of_its_shuffled_passes_alone() -> None:
-    measured = measure("test_vit", Workload(threads=1), plan=Plan(passes=3, min_tokens=170, budget_readings=400))
+    measured = measure("test_vit", Workload(threads=1), plan=Plan(passes=3, min_tokens=85, budget_readings=150))
 
     shuffled = [one for one in measured.rounds if one.order is Order.SHUFFLED]
     visited = {tokens for one in shuffled for tokens in (*one.tokens, one.sentinel)}

@@ -8,7 +8,7 @@ import pytest
 
 from agent.measure.baseline import level_of
 from agent.measure.child_protocol import PassMeasured
-from agent.measure.cooling import LOOK_EVERY_S, CoolDown, Feel, next_look_s, should_cool
+from agent.measure.cooling import LOOK_EVERY_S, MOST_BLIND_S, CoolDown, Feel, next_look_s, should_cool
 from agent.measure.rounds import measure_round
 from agent.measure.synthetic import VirtualClock
 from agent.wire.conditions import Conditions, Doubt, DoubtReason, Temperature
@@ -42,7 +42,18 @@ def test_a_device_is_cool_when_temperature_and_sentinel_are_back(now: Feel, *, w
 
 def test_the_last_wait_is_what_is_left_and_then_there_is_none() -> None:
     hot = feel(80, 2_000)
-    assert [next_look_s(COOL, hot, waited, 100) for waited in (0, 95, 100)] == [LOOK_EVERY_S, 5, None]
+    assert [next_look_s(COOL, hot, waited, 100, 9) for waited in (0, 95, 100)] == [LOOK_EVERY_S, 5, None]
+
+
+def test_the_first_look_is_soon_and_each_wait_twice_the_one_before() -> None:
+    hot = feel(80, 2_000)
+    assert [next_look_s(COOL, hot, 0, 300, looks) for looks in range(6)] == [1, 2, 4, 8, LOOK_EVERY_S, LOOK_EVERY_S]
+
+
+def test_where_no_temperature_is_known_a_slow_sentinel_is_not_waited_for_long() -> None:
+    slow = feel(None, 2_000)
+    assert next_look_s(COOL, slow, MOST_BLIND_S - 1, 300, 9) == 1
+    assert next_look_s(COOL, slow, MOST_BLIND_S, 300, 9) is None
 
 
 def test_a_pass_that_was_throttled_or_slower_may_have_been_hot_and_a_faster_one_not() -> None:
@@ -114,7 +125,7 @@ def test_a_device_that_never_cools_is_waited_for_once_and_told_and_measured_all_
     assert child.clock.monotonic_ns() == 60 * 10**9
     begins, ends = child.told
     assert begins.startswith("Cooling down: 70 C")
-    assert ends.startswith("Cooled down for 60 s, as long as a round may")
+    assert ends.startswith("Cooled down for 60 s, as long as a job may")
 
 
 def test_a_device_that_stays_cool_is_never_waited_for() -> None:
