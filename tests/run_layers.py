@@ -1,6 +1,7 @@
 """Runs the checks and the test layers and prints the time of each.
 
-The checks take one core and measure nothing, so they run beside the first layers.
+The checks take one core and measure nothing, so they run beside the first layers. The layers at the end mostly wait:
+for Ray, for a device, for a page. The browser's runs beside the two that start Ray, of which a machine bears one.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +22,12 @@ CHECKS = (
     ("imports", ["lint-imports"]),
     ("mypy", ["mypy"]),
 )
-LAYERS = ("architecture", "unit", "contract", "integration", "cluster", "e2e", "browser")
-KNOWN = ("check", *LAYERS)
-# Layers whose files know nothing of one another, and time nothing: a file goes to one of two processes.
-SIDE_BY_SIDE = ("unit", "contract", "integration")
+# Layers whose files know nothing of one another, and time nothing: a file goes to one of so many processes, in the
+# order of their names, because the files with the fewest tests are among the slowest.
+PROCESSES = {"unit": 2, "contract": 2, "integration": 3}
+# The first lane keeps both cores busy; the others begin, side by side, when it has ended.
+LANES = (("architecture", "unit", "contract", "integration"), ("cluster", "e2e"), ("browser",))
+KNOWN = ("check", *(name for lane in LANES for name in lane))
 
 
 @dataclass
@@ -53,13 +57,36 @@ def run_checks() -> Ended:
     return Ended("check", passed, time.monotonic() - began)
 
 
-def run_layer(name: str) -> Ended:
-    """The tests of one layer."""
+def run_layer(name: str, *, aside: bool = False) -> Ended:
+    """The tests of one layer; what they say is printed as they say it, or ``aside``, all of it at the end."""
     began = time.monotonic()
-    print(f"\n=== {name}", flush=True)
-    spread = ["--numprocesses=2", "--dist=loadfile"] if name in SIDE_BY_SIDE else []
-    passed = subprocess.run([str(BIN / "pytest"), "-q", *spread, f"tests/{name}"], check=False).returncode == 0
-    return Ended(name, passed, time.monotonic() - began)
+    processes = PROCESSES.get(name)
+    spread = [f"--numprocesses={processes}", "--dist=loadfile", "--no-loadscope-reorder"] if processes else []
+    command = [str(BIN / "pytest"), "-q", *spread, f"tests/{name}"]
+    if aside:
+        ended = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        print(f"\n=== {name}\n{ended.stdout.rstrip()}", flush=True)
+    else:
+        print(f"\n=== {name}", flush=True)
+        ended = subprocess.run(command, check=False, text=True)
+    return Ended(name, ended.returncode == 0, time.monotonic() - began)
+
+
+def run_lanes(names: list[str]) -> list[Ended]:
+    """The layers of ``names``, lane by lane: the first lane alone, then the others side by side."""
+    first, *others = ([name for name in lane if name in names] for lane in LANES)
+    ended = [run_layer(name) for name in first]
+    beside = [lane for lane in others if lane]
+    aside = len(beside) > 1
+
+    def run_lane(lane: list[str]) -> list[Ended]:
+        return [run_layer(name, aside=aside) for name in lane]
+
+    if beside:
+        with ThreadPoolExecutor(len(beside)) as pool:
+            for of_lane in pool.map(run_lane, beside):
+                ended += of_lane
+    return ended
 
 
 def main(wanted: list[str]) -> int:
@@ -74,7 +101,7 @@ def main(wanted: list[str]) -> int:
     checks = threading.Thread(target=lambda: ended.append(run_checks()))
     if "check" in names:
         checks.start()
-    ended += [run_layer(name) for name in names if name != "check"]
+    ended += run_lanes(names)
     if "check" in names:
         checks.join()
     print()
