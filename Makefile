@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 MAKINGS := pyproject.toml constraints.txt tests/support/make_environment.sh
 STAMP = $(VENV)/.made-from-$(shell cat $(MAKINGS) | cksum | cut -d' ' -f1)
 
+# Each measuring child imports torch and timm. Compiled once, that takes half as long.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test soak chaos check format fuzz pictures constraints clean
 
