@@ -66,7 +66,7 @@ def next_look_s(cool: Feel, now: Feel, waited_s: float, most_s: float, looks: in
     left_s = bound_s(cool, now, most_s) - waited_s
     if not (warm or slow) or left_s <= 0:
         return None
-    return min(LOOK_EVERY_S, FIRST_LOOK_S * 2 ** min(looks, 10), left_s)
+    return min(LOOK_EVERY_S, FIRST_LOOK_S * 2.0 ** min(looks, 10), left_s)
 
 
 class CoolDown:

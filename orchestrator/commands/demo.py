@@ -30,6 +30,8 @@ PASSES = 5
 STRIDE = 3
 """Every third count, so that both curves are there within three minutes on two slow cores."""
 SIMULATED_PASSES = 7
+KEPT_WITHIN_S = 60.0
+LOOK_EVERY_S = 0.5
 
 
 def add(commands: _SubParsersAction[Any]) -> None:
@@ -78,7 +80,9 @@ def _shown(options: argparse.Namespace, settings: Settings, key: str, stop: thre
         return False
     with at_work(settings, client, [this_machine(settings)]) as devices:
         done = _measure(options, client, devices, stop)
-        if done and not options.once:
+        if done and options.once:
+            _until_kept(client, stop)
+        elif done:
             with at_work(settings, client, simulated(settings)):
                 print("\nSee the curves in the dashboard; Ctrl-C ends the demo. What was measured is kept.\n")
                 announce(settings, key, dashboard=True)
@@ -121,6 +125,15 @@ def _measure(
     if not ended.ended and not stop.is_set():
         raise StepfarmError("The agent of this machine ended.", f"See {devices[0].log}.")
     return all(job.state is JobState.DONE for job in ended.jobs)
+
+
+def _until_kept(client: Client, stop: threading.Event) -> None:
+    """Wait until every curve is sealed and analysed for good, or a minute: what is left then, the next start does."""
+    waiting = [summary.id for summary in client.curves()]
+    for _ in range(int(KEPT_WITHIN_S / LOOK_EVERY_S)):
+        waiting = [curve_id for curve_id in waiting if not client.curve(curve_id).sealed]
+        if not waiting or stop.wait(LOOK_EVERY_S):
+            return
 
 
 def _followed(
