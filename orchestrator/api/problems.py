@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from agent.errors import StepfarmError
 from agent.wire.codec import encode
@@ -58,6 +59,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(StepfarmError, _expected)
     app.add_exception_handler(RequestValidationError, _no_such_path)
     app.add_exception_handler(HTTPException, _of_the_framework)
+    app.add_exception_handler(ClientDisconnect, _cut_off)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -87,6 +89,11 @@ def _of_the_framework(_request: Request, error: Exception) -> Response:
     )
     answer.headers.update(error.headers or {})  # "Allow" beside 405
     return answer
+
+
+def _cut_off(_request: Request, _error: Exception) -> Response:
+    # Nobody hears this. It is an event of any network, and neither a fault of the orchestrator nor one to log as such.
+    return problem(400, "bad-request", "The connection ended before the whole body had come.", "Send it again.")
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

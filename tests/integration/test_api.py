@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import logging
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from urllib3.util import parse_url
 
 from agent.errors import OrchestratorAway, Refused
 from agent.wire.codec import MAX_BODY_BYTES, to_plain
 from agent.wire.jobs import Ending, EndReport, Heartbeat, LeaseRequest, RoundRequest, Workload
+from agent.wire.protocol import PROTOCOL_HEADER, PROTOCOL_VERSION
 from orchestrator.analysis.planning import Plan
 from orchestrator.jobs.states import JobState
 from orchestrator.roles import Role
@@ -20,6 +24,7 @@ from orchestrator.storage.keys import add_key
 from orchestrator.views import SweepRequest
 from tests.support.filling import FACTS, FakeDevice, begun, enrolled
 from tests.support.plain_http import ask, problem_of
+from tests.support.processes import wait_until
 from tests.support.serving import Served, serving
 from tests.support.store import a_batch
 
@@ -67,6 +72,26 @@ def test_a_body_that_is_too_large_is_refused(farm: Farm) -> None:
     answer = farm.ask("POST /v1/leases", DEVICE, raw=b" " * (MAX_BODY_BYTES + 1))
 
     assert (answer.status, problem_of(answer).type) == (413, "body-too-large")
+
+
+def test_a_caller_that_is_cut_off_in_its_body_is_no_fault_of_the_orchestrator(
+    farm: Farm, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = parse_url(farm.served.url)
+    head = (
+        f"POST /v1/leases HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {farm.keys[DEVICE]}\r\n"
+        f"{PROTOCOL_HEADER}: {PROTOCOL_VERSION}\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+    )
+    with socket.create_connection((str(address.host), int(address.port or 0))) as connection:
+        connection.sendall(head.encode() + b"{")
+    wait_until(lambda: _leases_refused(farm), what="the orchestrator has noticed")
+
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def _leases_refused(farm: Farm) -> bool:
+    told = ask(farm.served.url, "GET", "/metrics", key=farm.keys[OPERATOR]).data.decode()
+    return 'stepfarm_request_seconds_count{method="POST",route="/v1/leases",status="400"}' in told
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from agent.clock import SystemClock
@@ -60,6 +61,7 @@ class Farm:
         self._proxy = proxy
         self._rng = rng
         self.processes: dict[str, ForkServerProcess] = {}
+        self._stoppable: dict[str, Event] = {}
         self.befell: Counter[str] = Counter()
         self.restarts: Counter[str] = Counter()
         self.paused: dict[str, float] = {}
@@ -89,13 +91,14 @@ class Farm:
         self._keeper.start()
 
     def _start_one(self, name: str) -> None:
+        stoppable = self._context.Event()
         if name == "api":
-            process = self._context.Process(target=run_api, args=(self.settings, self._offset), name=name)
+            process = self._context.Process(target=run_api, args=(self.settings, self._offset, stoppable), name=name)
         else:
             at = next(one for one in self.devices if one.name == name)
-            process = self._context.Process(target=run_device, args=(at,), name=name)
+            process = self._context.Process(target=run_device, args=(at, stoppable), name=name)
         process.start()
-        self.processes[name] = process
+        self.processes[name], self._stoppable[name] = process, stoppable
 
     def _ready(self) -> bool:
         try:
@@ -227,11 +230,18 @@ class Farm:
                 return False
 
         self.until(ended, "every job ends and every spool is empty", seconds=seconds)
+        self.until(self._all_stoppable, "every process runs, and heeds a request to stop")
         self._ended.set()
         self._keeper.join()
         for at in self.devices:
             self._end(at.name)
         self._end("api")
+
+    def _all_stoppable(self) -> bool:
+        return all(
+            process.exitcode is None and self._stoppable[name].is_set()
+            for name, process in list(self.processes.items())
+        )
 
     def _end(self, name: str) -> None:
         process = self.processes[name]

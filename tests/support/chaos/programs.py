@@ -10,6 +10,7 @@ import random
 import signal
 import threading
 from dataclasses import dataclass
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from agent.client import OrchestratorClient
@@ -69,8 +70,8 @@ class DeviceAt:
     witness: Path
 
 
-def run_device(at: DeviceAt) -> None:
-    """An agent, until it is told to stop or ended."""
+def run_device(at: DeviceAt, stoppable: Event) -> None:
+    """An agent, until it is told to stop or ended; ``stoppable`` is set once it heeds the first."""
     identity = read_identity(at.home)
     assert identity is not None
     statement = Statement(at.witness, at.name)
@@ -87,6 +88,7 @@ def run_device(at: DeviceAt) -> None:
     agent = Agent(tools)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with alone_in(at.home, program="stepfarm-agent"), stopping_on_signals(agent.stop, second_ends=True):
+        stoppable.set()
         try:
             agent.run(description_of(PROFILES[PROFILE]))
         except Exception as error:  # noqa: BLE001  # whoever keeps the agents running starts it again
@@ -94,8 +96,8 @@ def run_device(at: DeviceAt) -> None:
             raise SystemExit(1) from None
 
 
-def run_api(settings: Settings, offset: Path) -> None:
-    """The API under uvicorn, until it is told to stop or ended."""
+def run_api(settings: Settings, offset: Path, stoppable: Event) -> None:
+    """The API under uvicorn, until it is told to stop or ended; ``stoppable`` is set once it heeds the first."""
     stop = threading.Event()
     logging.raiseExceptions = False  # where its disk is full, the log's is too
     with (
@@ -104,4 +106,5 @@ def run_api(settings: Settings, offset: Path) -> None:
             settings, lambda: Orchestrator(settings, one_by_one(analyse), clock=WrongClock(offset), times=LEASE)
         ),
     ):
+        stoppable.set()
         stop.wait()
