@@ -17,12 +17,13 @@ from agent.wire.protocol import PROTOCOL_HEADER
 from agent.wire.schedules import Method, Schedule
 from orchestrator.analysis.planning import Plan
 from orchestrator.roles import Role
-from orchestrator.storage import key_changes
+from orchestrator.storage import curves, key_changes, reanalyses
 from orchestrator.storage.tables import Table
 from orchestrator.views import AccuracyRequest, SweepRequest, VerificationRequest
 from tests.support.curve_files import a_curve_file
 from tests.support.filling import FACTS, FakeDevice, FakeJob, begun, enrolled
 from tests.support.plain_http import ask, json_of, problem_of
+from tests.support.processes import wait_until
 from tests.support.serving import Served, serving
 from tests.support.store import ACCURACY_PLAN, a_description, a_request, a_tally_batch, sha256
 
@@ -207,6 +208,11 @@ class Farm:
         key = things.owner.key if caller is Caller.OWNER else self.keys[caller]
         return ask(self.served.url, method, path, key=key, body=RULES[route].body(things))
 
+    def settled(self) -> bool:
+        """Whether the analyst, who writes of itself, has nothing left to do."""
+        with self.served.orchestrator.database.read() as session:
+            return not (curves.to_seal(session) or curves.to_analyse(session) or reanalyses.waiting(session))
+
     def state(self) -> dict[str, list[Any]]:
         """Every row of every table, but for when a device was seen."""
         with self.served.orchestrator.database.read() as session:
@@ -262,6 +268,7 @@ def test_each_caller_gets_what_is_theirs_and_who_is_refused_changes_nothing(
     farm: Farm, number: int, route: str
 ) -> None:
     things, rule = farm.things(number), RULES[route]
+    wait_until(farm.settled, what="what was handed in is analysed")
     before = farm.state()
 
     for caller in Caller:
