@@ -9,10 +9,11 @@ import streamlit as st
 
 from agent.errors import StepfarmError
 from dashboard import schedules_selection
-from dashboard.schedules_selection import MOST_CURVES, SchedulesSelection
+from dashboard.schedules_selection import SchedulesSelection
 from dashboard.wording import counted, error_words
 from orchestrator.analysis.accuracy import ADVICE, BadAccuracy, read_accuracy
 from orchestrator.choosing import Work, names_of
+from orchestrator.common_schedule import MOST_CURVES
 from orchestrator.views import CurveSummary
 
 _WORK = "schedules-work"
@@ -20,6 +21,7 @@ _CURVES = "schedules-curves"
 _SIMULATED = "schedules-simulated"
 _ALPHA = "schedules-alpha"
 _ACCURACY = "schedules-accuracy"
+_KEPT = "schedules-kept"
 _REFUSED = "schedules-accuracy-refused"
 
 
@@ -101,6 +103,25 @@ def utility(selection: SchedulesSelection) -> None:
         refused = st.session_state.pop(_REFUSED, None)
         if refused is not None:
             st.error(refused, icon=":material/error:")
+
+
+def kept(selection: SchedulesSelection, now: float) -> None:
+    """How much one schedule for all devices is to keep; ``now`` is what it keeps, 0 to 1."""
+    st.session_state[_KEPT] = round(100 * (now if selection.kept is None else selection.kept), 1)
+    st.number_input(
+        "Keep at least, % of tokens" if selection.accuracy is None else "Keep at least, % of the stated accuracy",
+        min_value=1.0,
+        max_value=100.0,
+        step=1.0,
+        format="%.1f",
+        key=_KEPT,
+        on_change=_other_kept,
+        args=(selection,),
+    )
+
+
+def _other_kept(selection: SchedulesSelection) -> None:
+    _put(replace(selection, kept=round(st.session_state[_KEPT] / 100, 4)))
 
 
 def _other_alpha(selection: SchedulesSelection) -> None:

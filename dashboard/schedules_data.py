@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from dashboard.compare_data import kept_points
@@ -132,17 +131,10 @@ def kept_frame(found: SchedulesFound, accuracy: AccuracyCurve | None) -> pd.Data
     return pd.DataFrame(
         {
             "schedule": ORIGINS[option.origin],
-            "kept": 100 * _kept(option, accuracy),
+            "kept": 100 * option.kept(accuracy),
             "ms": option.predicted.latency_ns / NS_PER_MS,
             "latency": _latency(option.predicted),
         }
         for option in found.options
         if option.predicted is not None
     )
-
-
-def _kept(option: Option, accuracy: AccuracyCurve | None) -> float:
-    if accuracy is None:
-        return option.density
-    of_each = accuracy.at(np.array([*option.leaving, option.schedule.tokens]))
-    return float(of_each[:-1].mean() / of_each[-1])

@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import schedules_controls, schedules_proof, schedules_selection, trouble
+from dashboard import schedules_controls, schedules_fleet, schedules_proof, schedules_selection, trouble
 from dashboard.schedules_chart import front_chart, schedules_chart
 from dashboard.schedules_data import Chosen, curve_frame, front_frame, kept_frame, marks_frame, schedules_table
-from dashboard.schedules_selection import MOST_CURVES, SchedulesSelection
+from dashboard.schedules_selection import SchedulesSelection
 from dashboard.shelf import Shelf
 from dashboard.wording import plain
 from orchestrator.analysis.schedules import schedules_of
 from orchestrator.analysis.shapes import DEPTH_SHARE
 from orchestrator.choosing import candidates, names_of, work_of
+from orchestrator.common_schedule import MOST_CURVES
 from orchestrator.views import CurveSummary
 
 
@@ -86,6 +87,7 @@ def _show(shelf: Shelf, selection: SchedulesSelection, summaries: Sequence[Curve
         for words in one.found.missing:
             st.info(f"**{plain(one.name)}**: {plain(words)}", icon=":material/info:")
     _pictures(chosen, selection)
+    schedules_fleet.common(selection, chosen)
     schedules_proof.proofs(shelf, chosen)
 
 

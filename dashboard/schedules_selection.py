@@ -10,22 +10,26 @@ from dashboard.address_reader import CURVES, NONE, AddressReader
 from orchestrator.analysis.accuracy import AccuracyCurve, BadAccuracy
 from orchestrator.analysis.utility import ALPHA
 from orchestrator.choosing import Wanted, Work, matching, work_of
+from orchestrator.common_schedule import MOST_CURVES
 from orchestrator.views import CurveSummary
 
 ACCURACY = "accuracy"
-MOST_CURVES = 12
 MOST_COUNTS = 600
 """Counts of a stated accuracy curve that an address can hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulesSelection:
-    """The whole view: numbers of curves (None where nobody chose), and what the paper's utility weighs."""
+    """The whole view: numbers of curves (None where nobody chose), and what the paper's utility weighs.
+
+    ``kept`` is the share that one schedule for all of them is to keep, None where nobody said.
+    """
 
     curves: tuple[int, ...] | None = None
     simulated: bool = False
     alpha: float = ALPHA
     accuracy: AccuracyCurve | None = None
+    kept: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,7 @@ def from_query(params: Mapping[str, str]) -> SchedulesParsed:
         simulated=reader.flag("simulated"),
         alpha=reader.share("alpha", ALPHA),
         accuracy=_accuracy(params.get(ACCURACY), reader),
+        kept=reader.share("kept", 0.0) or None,
     )
     return SchedulesParsed(selection=selection, notices=tuple(reader.notices))
 
@@ -53,6 +58,7 @@ def to_query(selection: SchedulesSelection) -> dict[str, str]:
     query = {
         "simulated": "1" if selection.simulated else "",
         "alpha": "" if selection.alpha == ALPHA else f"{selection.alpha:g}",
+        "kept": "" if selection.kept is None else f"{selection.kept:g}",
         ACCURACY: "" if selection.accuracy is None else _in_address(selection.accuracy),
     }
     if selection.curves is not None:

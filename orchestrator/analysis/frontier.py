@@ -106,32 +106,84 @@ def frontier_of(
     What is kept is the mean, over the blocks, of the tokens that leave one, or of the accuracy stated at so many.
     """
     blocks = len(measured.shares)
-    levels = full_tokens if accuracy is None else ACCURACY_GRAIN
-    counts = _worth_choosing(measured, spots, full_tokens, most_counts(blocks, levels))
-    if counts is None:
+    choices = choices_of(
+        spots,
+        timed=set(measured.tokens.tolist()),
+        most=most_counts(blocks, levels_of(full_tokens, accuracy)),
+        method=method,
+        full_tokens=full_tokens,
+        prefix_tokens=prefix_tokens,
+        accuracy=accuracy,
+    )
+    if choices is None:
         return None
-    worth, whole = _worth(counts, full_tokens, accuracy)
-    known = np.isfinite(worth)
-    counts, worth = counts[known], worth[known]
-    if len(counts) == 0 or counts[0] != full_tokens:
-        return None
-    costs, last = upper_costs(measured, method, counts)
-    costs[:, _forbidden(method, counts, prefix_tokens)] = np.inf
+    costs, last = choices.costs(measured)
     return Frontier(
-        counts=counts, paths=front(costs, last, np.tile(worth, (blocks, 1)), 0), whole=float(whole * blocks)
+        counts=choices.counts,
+        paths=front(costs, last, choices.worth(blocks), 0),
+        whole=choices.whole * blocks,
     )
 
 
-def _worth_choosing(
-    measured: BlocksMeasured, spots: Sequence[SweetSpot], full_tokens: int, most: int
-) -> Integers | None:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Choices:
+    """The counts that a search chooses from, descending, with what a block that each leaves keeps of ``whole``."""
+
+    method: Method
+    counts: Integers
+    kept: Floats
+    whole: float
+    forbidden: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+
+    def costs(self, measured: BlocksMeasured) -> tuple[Floats, Floats]:
+        """`upper_costs` of a device, infinite too where the method cannot go."""
+        costs, last = upper_costs(measured, self.method, self.counts)
+        costs[:, self.forbidden] = np.inf
+        return costs, last
+
+    def worth(self, blocks: int) -> Floats:
+        """What is kept, for each block and count, (blocks, counts)."""
+        return np.tile(self.kept, (blocks, 1))
+
+
+def levels_of(full_tokens: int, accuracy: AccuracyCurve | None) -> int:
+    """How many different worths a block can have."""
+    return full_tokens if accuracy is None else ACCURACY_GRAIN
+
+
+def choices_of(
+    spots: Sequence[SweetSpot],
+    *,
+    timed: set[int],
+    most: int,
+    method: Method,
+    full_tokens: int,
+    prefix_tokens: int,
+    accuracy: AccuracyCurve | None,
+) -> Choices | None:
+    """What to choose from: at most so many of the sweet spots, where blocks were timed and accuracy is known.
+
+    None where the untouched model is not among them.
+    """
+    counts = _worth_choosing(timed, spots, full_tokens, most)
+    if counts is None:
+        return None
+    kept, whole = _worth(counts, full_tokens, accuracy)
+    known = np.isfinite(kept)
+    counts, kept = counts[known], kept[known]
+    if len(counts) == 0 or counts[0] != full_tokens:
+        return None
+    forbidden = _forbidden(method, counts, prefix_tokens)
+    return Choices(method=method, counts=counts, kept=kept, whole=whole, forbidden=forbidden)
+
+
+def _worth_choosing(timed: set[int], spots: Sequence[SweetSpot], full_tokens: int, most: int) -> Integers | None:
     """The sweet spots at which blocks were timed, descending; edges and dips before levels on slopes."""
-    timed = set(measured.tokens.tolist())
     if full_tokens not in timed:
         return None
     able = [spot for spot in spots if spot.tokens in timed and spot.tokens < full_tokens]
-    sharp = [spot.tokens for spot in able if spot.kind is not SweetSpotKind.SLOPE]
-    gentle = [spot.tokens for spot in able if spot.kind is SweetSpotKind.SLOPE]
+    sharp = sorted({spot.tokens for spot in able if spot.kind is not SweetSpotKind.SLOPE})
+    gentle = sorted({spot.tokens for spot in able if spot.kind is SweetSpotKind.SLOPE} - set(sharp))
     chosen = _spread(sharp, most - 1)
     chosen += _spread(gentle, most - 1 - len(chosen))
     return np.array(sorted({full_tokens, *chosen}, reverse=True), np.int64)

@@ -81,6 +81,13 @@ class Option:
         """The tokens that leave each block."""
         return self.schedule.leaving
 
+    def kept(self, accuracy: AccuracyCurve | None) -> float:
+        """What is kept over the blocks on average, 0 to 1: of ``accuracy``, or of the tokens where there is none."""
+        if accuracy is None:
+            return self.density
+        of_each = accuracy.at(np.array([*self.leaving, self.schedule.tokens]))
+        return float(of_each[:-1].mean() / of_each[-1])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulesFound:

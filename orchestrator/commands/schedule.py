@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import itertools
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.config import Settings
 from agent.errors import StepfarmError
 from agent.wire.schedules import Method
-from orchestrator.commands import verifying
+from orchestrator.commands import common_schedule, verifying
 from orchestrator.commands.output import print_json, take_json
 from orchestrator.commands.workloads import choices, one_of, title_of
 
@@ -37,12 +35,22 @@ def add(commands: _SubParsersAction[Any]) -> None:
     take_choice(command)
     take_json(command)
     command.set_defaults(run=_recommend)
+    common_schedule.add(subcommands)
     verifying.add(subcommands)
 
 
 def take_choice(command: argparse.ArgumentParser) -> None:
     """Let ``command`` take what schedules are chosen from, and by what."""
     command.add_argument("id", type=int, metavar="CURVE", help="the number of the curve")
+    budget = take_budget(command)
+    budget.add_argument("--within-ms", type=float, metavar="MS", help="keep the most that surely takes at most this")
+    command.add_argument(
+        "--alpha", type=float, metavar="A", help="what latency weighs in the paper's utility, 0 to 1 (default: 0.5)"
+    )
+
+
+def take_budget(command: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """Let ``command`` take the method, what is to be kept, and what that is counted in; the group of budgets."""
     command.add_argument(
         "--method",
         type=one_of(Method),
@@ -51,13 +59,9 @@ def take_choice(command: argparse.ArgumentParser) -> None:
         help=f"how blocks choose the tokens that go: {choices(Method)} (default: {Method.ONE_MORE.value})",
     )
     budget = command.add_mutually_exclusive_group()
-    budget.add_argument("--within-ms", type=float, metavar="MS", help="keep the most that surely takes at most this")
     budget.add_argument("--mean-tokens", type=float, metavar="N", help="the fastest that leaves so many on average")
     budget.add_argument(
         "--least-accuracy", type=float, metavar="A", help="the fastest that keeps this share of accuracy, 0 to 1"
-    )
-    command.add_argument(
-        "--alpha", type=float, metavar="A", help="what latency weighs in the paper's utility, 0 to 1 (default: 0.5)"
     )
     command.add_argument(
         "--accuracy",
@@ -65,6 +69,7 @@ def take_choice(command: argparse.ArgumentParser) -> None:
         metavar="FILE.csv",
         help="a stated accuracy curve, columns tokens,accuracy (default: the token density)",
     )
+    return budget
 
 
 def _recommend(options: argparse.Namespace, _settings: Settings) -> int:
@@ -96,14 +101,18 @@ def found_in(options: argparse.Namespace, view: CurveView) -> SchedulesFound:
         blocks=facts.blocks,
         method=options.method,
         alpha=ALPHA if options.alpha is None else options.alpha,
-        accuracy=None if options.accuracy is None else _accuracy(options.accuracy),
+        accuracy=accuracy_of(options),
         wish=wish if any(value is not None for value in wished) else None,
     )
 
 
-def _accuracy(path: Path) -> AccuracyCurve:
+def accuracy_of(options: argparse.Namespace) -> AccuracyCurve | None:
+    """The accuracy curve that ``options`` state, None where they state none."""
     from orchestrator.analysis.accuracy import ADVICE, read_accuracy
 
+    path: Path | None = options.accuracy
+    if path is None:
+        return None
     try:
         with path.open("rb") as file:
             content = file.read(MOST_ACCURACY_BYTES + 1)
@@ -139,15 +148,11 @@ def report(found: SchedulesFound, summary: CurveSummary) -> str:
 
 
 def _row(option: Option) -> tuple[str, ...]:
+    from orchestrator.analysis.shapes import in_blocks
+
     kept = f"{100 * option.density:.1f} %"
     latency, saves, _ = _saving(option.measured)
     return option.origin.value, kept, in_blocks(option.leaving), latency, saves, *_saving(option.predicted)
-
-
-def in_blocks(leaving: Sequence[int]) -> str:
-    """The tokens that leave each block, for a reader: ``197 x3, 141 x9``."""
-    runs = [(tokens, len(list(run))) for tokens, run in itertools.groupby(leaving)]
-    return ", ".join(f"{tokens} x{count}" for tokens, count in runs)
 
 
 def _saving(saving: Saving | None) -> tuple[str, str, str]:

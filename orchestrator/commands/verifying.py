@@ -102,7 +102,7 @@ def report(found: VerificationView) -> str:
     """What the device said, in words and a table: predicted and measured side by side."""
     from tabulate import tabulate
 
-    from orchestrator.commands.schedule import in_blocks
+    from orchestrator.analysis.shapes import in_blocks
     from orchestrator.proofs import verdict
 
     job = found.job

@@ -15,8 +15,10 @@ from agent.wire.codec import from_plain
 from agent.wire.jobs import Runtime, Task, Workload
 from agent.wire.schedule_files import ScheduleFile, read_schedule
 from agent.wire.schedules import Method, Schedule
+from dashboard import places
+from orchestrator.analysis.fleet import FleetSchedule
 from orchestrator.analysis.planning import Plan
-from orchestrator.analysis.schedules import uniform_beside
+from orchestrator.analysis.schedules import Origin, schedules_of, uniform_beside
 from orchestrator.errors import BadRequest
 from orchestrator.jobs.verifying import entries_for
 from orchestrator.proofs import verdict
@@ -24,6 +26,7 @@ from orchestrator.views import CurveView, VerificationView
 from tests.support.agents import at_work, enrolled, eventually
 from tests.support.commands import Stepfarm
 from tests.support.curve_views import FACTS
+from tests.support.pages import opened, words
 from tests.support.serving import Served, serving
 
 MODEL = "deit_tiny_patch16_224"
@@ -156,3 +159,69 @@ def test_the_command_recommends_verifies_and_exports_with_the_proof(
     assert "On sim: proved." in exported.note
     assert read_schedule(file)[1] == MODEL
     assert "stays as it is" in stepfarm.refused("schedule", "export", number, "--output", str(file))
+
+
+@pytest.fixture(scope="module")
+def elsewhere(farm: Farm) -> CurveView:
+    """The same readings, as if another device had taken them."""
+    client = farm.served.client
+    number = client.import_curve(
+        dataclasses.replace(client.curve_file(farm.curve.summary.id), device="elsewhere")
+    ).curve.id
+    eventually(lambda: client.curve(number).analysis.blocks is not None, "the curve is analysed")
+    return client.curve(number)
+
+
+def test_one_schedule_for_a_fleet_says_what_each_device_loses_and_can_be_verified(
+    farm: Farm, elsewhere: CurveView, stepfarm: Stepfarm, tmp_path: Path
+) -> None:
+    numbers = [str(one.summary.id) for one in (farm.curve, elsewhere)]
+    file = tmp_path / "fleet.json"
+
+    out = stepfarm("schedule", "fleet", *numbers, "--mean-tokens", "150", "--output", str(file)).out
+
+    for part in ("takes 0.0 % more than with its own best", "elsewhere", "not proved"):
+        assert part in out
+    schedule, _ = read_schedule(file)
+    assert sum(schedule.leaving) >= 150 * 12
+    assert farm.served.client.verify(farm.curve.summary.id, [schedule]).entries[0].schedule == schedule
+    found = from_plain(FleetSchedule, json.loads(stepfarm("schedule", "fleet", *numbers, "--json").out))
+    # Nothing was asked for: as much is kept as by what was recommended for each.
+    recommended = schedules_of(farm.curve.analysis, full_tokens=197, prefix_tokens=1, blocks=12).option(
+        Origin.RECOMMENDED
+    )
+    assert recommended is not None
+    assert found.kept >= recommended.density - 1e-9
+    assert "stays as it is" in stepfarm.refused("schedule", "fleet", *numbers, "--output", str(file))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("1",), "two curves or more"),
+        (("1", "1"), "two curves or more"),
+        (("1", "999"), "There is no curve 999"),
+        (("1", "OTHER", "--mean-tokens", "0"), "asks for nothing, or for more"),
+        (("1", "OTHER", "--mean-tokens", "400"), "asks for nothing, or for more"),
+        (("1", "OTHER", "--least-accuracy", "0.9"), "no accuracy is known"),
+        (("1", "OTHER", "--accuracy", "no-such-file.csv"), "cannot be read"),
+    ],
+)
+def test_what_no_fleet_can_have_in_common_is_refused_with_advice(
+    elsewhere: CurveView, stepfarm: Stepfarm, arguments: tuple[str, ...], told: str
+) -> None:
+    other = str(elsewhere.summary.id)
+    assert told in stepfarm.refused("schedule", "fleet", *(other if one == "OTHER" else one for one in arguments))
+
+
+def test_the_page_shows_the_common_schedule_and_what_it_is_to_keep_goes_into_the_address(
+    farm: Farm, elsewhere: CurveView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = f"{farm.curve.summary.id},{elsewhere.summary.id}"
+    app = opened(monkeypatch, farm.served, places.SCHEDULES, key=None, curves=numbers, simulated="1")
+
+    assert "One schedule for all of them" in words(app)
+    assert "The device that loses most by it takes 0.0 % more" in words(app)
+    app.number_input(key="schedules-kept").set_value(90.0).run()
+    assert app.query_params["kept"] in ("0.9", ["0.9"])
+    assert "keeps 9" in words(app)

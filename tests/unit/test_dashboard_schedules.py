@@ -14,10 +14,11 @@ from dashboard import schedules_data, schedules_selection
 from dashboard.schedules_chart import front_chart, schedules_chart
 from dashboard.schedules_data import Chosen, curve_frame, front_frame, kept_frame, marks_frame, schedules_table
 from dashboard.schedules_proof import proof_table
-from dashboard.schedules_selection import MOST_COUNTS, MOST_CURVES, SchedulesSelection, from_query, to_query
+from dashboard.schedules_selection import MOST_COUNTS, SchedulesSelection, from_query, to_query
 from orchestrator.analysis.accuracy import AccuracyCurve
 from orchestrator.analysis.schedules import schedules_of
 from orchestrator.choosing import work_of
+from orchestrator.common_schedule import MOST_CURVES
 from orchestrator.views import VerificationView, VerifiedView
 from tests.support.curve_views import a_simulated_summary, a_summary, a_view, analysed_with_blocks
 from tests.support.fleet_views import a_job
@@ -37,7 +38,7 @@ def a_choice(name: str = "bench-pi") -> Chosen:
         SchedulesSelection(),
         SchedulesSelection(curves=()),
         SchedulesSelection(curves=(3, 1), simulated=True, alpha=0.85, accuracy=STATED),
-        SchedulesSelection(alpha=0),
+        SchedulesSelection(alpha=0, kept=0.75),
         SchedulesSelection(accuracy=AccuracyCurve(stated=tuple((n, n / 7) for n in range(1, MOST_COUNTS + 1)))),
     ],
 )
@@ -65,6 +66,8 @@ def test_an_accuracy_curve_stands_in_the_address_in_letters_that_need_no_code() 
         ("alpha", "nan"),
         ("alpha", "half"),
         ("alpha", ""),
+        ("kept", "all"),
+        ("kept", "75"),
         ("accuracy", ""),
         ("accuracy", "197_79.8"),
         ("accuracy", "197-79.8~100-70"),
