@@ -69,6 +69,16 @@ class AddressReader:
             return usual
         return value
 
+    def number(self, name: str) -> int | None:
+        """The number of something that the parameter is."""
+        text = self._params.get(name)
+        if text is None:
+            return None
+        if not _is_number(text):
+            self.ignore(f"{name}={shown(text)}", "it is a whole number above zero")
+            return None
+        return int(text)
+
     def curves(self, most: int) -> tuple[int, ...] | None:
         """The numbers of curves that are asked for, each once and at most so many; None where nobody chose."""
         text = self._params.get(CURVES)

@@ -113,7 +113,7 @@ def _series(frame: pd.DataFrame) -> set[str]:
     return set(frame["series"]) if len(frame) else set()
 
 
-def _encoded(chart: alt.Chart, **channels: Any) -> alt.Chart:
+def encoded(chart: alt.Chart, **channels: Any) -> alt.Chart:
     """``chart`` with these channels; Altair's own method has no type."""
     encoded: alt.Chart = chart.encode(**channels)
     return encoded
@@ -130,22 +130,22 @@ def _readings(frame: pd.DataFrame, axes: _Axes) -> list[alt.Chart]:
         alt.Tooltip("series:N", title="this is a"),
         alt.Tooltip("what:N", title="of"),
     ]
-    return [_encoded(mark, x=axes.x, y=axes.y, color=axes.colour, tooltip=tooltip) for mark in (faint, crosses)]
+    return [encoded(mark, x=axes.x, y=axes.y, color=axes.colour, tooltip=tooltip) for mark in (faint, crosses)]
 
 
 def _band(points: pd.DataFrame, axes: _Axes) -> alt.Chart:
-    return _encoded(alt.Chart(points).mark_area(opacity=0.22), x=axes.x, y=axes.low, y2="high:Q", color=axes.colour)
+    return encoded(alt.Chart(points).mark_area(opacity=0.22), x=axes.x, y=axes.low, y2="high:Q", color=axes.colour)
 
 
 def _median(points: pd.DataFrame, axes: _Axes) -> alt.Chart:
     # few points make no line that can be read; one makes none at all
     line = alt.Chart(points).mark_line(strokeWidth=1.8, point=len(points) < MARKED_BELOW)
-    return _encoded(line, x=axes.x, y=axes.y, color=axes.colour)
+    return encoded(line, x=axes.x, y=axes.y, color=axes.colour)
 
 
 def _pointing(points: pd.DataFrame, axes: _Axes) -> alt.Chart:
     """Nothing to see: what is pointed at, with the tooltip of each point."""
-    return _encoded(
+    return encoded(
         alt.Chart(points).mark_point(size=70, opacity=0, filled=True),
         x=axes.x,
         y=axes.y,
@@ -160,7 +160,7 @@ def _pointing(points: pd.DataFrame, axes: _Axes) -> alt.Chart:
 
 
 def _step_rules(steps: pd.DataFrame, axes: _Axes) -> alt.Chart:
-    return _encoded(
+    return encoded(
         alt.Chart(steps).mark_rule(strokeWidth=1.4, opacity=0.85),
         x=axes.x,
         color=axes.colour,
@@ -171,7 +171,7 @@ def _step_rules(steps: pd.DataFrame, axes: _Axes) -> alt.Chart:
 
 def _step_labels(steps: pd.DataFrame, axes: _Axes) -> list[alt.Chart]:
     return [
-        _encoded(
+        encoded(
             alt.Chart(rows).mark_text(fontSize=11, fontWeight="bold", align="right", dx=-4),
             x=axes.x,
             y=alt.value(8 + LABEL_ROW * row),
@@ -196,7 +196,7 @@ def _step_tooltip() -> list[alt.Tooltip]:
 
 def _rug(spots: pd.DataFrame, axes: _Axes) -> alt.Chart:
     """Every sweet spot, at the foot: on a slope they are too many to be marked on the curve itself."""
-    return _encoded(
+    return encoded(
         alt.Chart(spots).mark_tick(orient="vertical", thickness=1.3, size=RUG),
         x=axes.x,
         y=alt.value(alt.expr(f"height - {RUG / 2}")),
@@ -206,7 +206,7 @@ def _rug(spots: pd.DataFrame, axes: _Axes) -> alt.Chart:
 
 
 def _spots(spots: pd.DataFrame, axes: _Axes) -> alt.Chart:
-    return _encoded(
+    return encoded(
         alt.Chart(spots).mark_point(shape="diamond", filled=True, opacity=1),
         x=axes.x,
         y=axes.y,
@@ -219,7 +219,7 @@ def _spots(spots: pd.DataFrame, axes: _Axes) -> alt.Chart:
 def _spot_labels(spots: pd.DataFrame, axes: _Axes) -> alt.Chart:
     gold = COLOURS[chart_data.SWEET_SPOT]
     label = alt.Chart(spots).mark_text(color=gold, fontSize=12, fontWeight="bold", align="left", dx=9, dy=10)
-    return _encoded(label, x=axes.x, y=axes.y, text="label:N")
+    return encoded(label, x=axes.x, y=axes.y, text="label:N")
 
 
 def _spot_tooltip() -> list[alt.Tooltip]:

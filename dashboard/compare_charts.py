@@ -10,7 +10,7 @@ import pandas as pd
 
 from dashboard import compare_data
 from dashboard.chart_data import STEP_DOWN, STEP_UP
-from dashboard.charts import COLOURS
+from dashboard.charts import COLOURS, encoded
 from dashboard.compare_selection import Measure
 from orchestrator.analysis.comparison import Axis
 
@@ -58,9 +58,9 @@ def overlay(
     channels = _channels(lines, names, measure, axis, from_zero=from_zero)
     lasting = {"x": channels["x"], "color": channels["color"], "detail": "curve:N"}
     high = f"{COLUMNS[measure]}_high:Q"
-    band = _encoded(alt.Chart(lines).mark_area(opacity=0.16), **lasting, y=channels["low"], y2=high)
-    line = _encoded(alt.Chart(lines).mark_line(strokeWidth=1.8), **lasting, y=channels["y"], strokeDash=_dash(lines))
-    pointing = _encoded(
+    band = encoded(alt.Chart(lines).mark_area(opacity=0.16), **lasting, y=channels["low"], y2=high)
+    line = encoded(alt.Chart(lines).mark_line(strokeWidth=1.8), **lasting, y=channels["y"], strokeDash=_dash(lines))
+    pointing = encoded(
         alt.Chart(lines).mark_point(size=60, opacity=0, filled=True),
         x=channels["x"],
         y=channels["y"],
@@ -156,8 +156,8 @@ def step_map(ranges: pd.DataFrame, steps: pd.DataFrame, names: Sequence[str]) ->
     scale = alt.Scale(domain=[first - room, last + room], nice=False)
     x = alt.X("first:Q", title="tokens", scale=scale, axis=alt.Axis(grid=False, tickMinStep=1))
     layers = [
-        _encoded(alt.Chart(ranges).mark_rule(color=GREY, opacity=0.5), x=x, x2="last:Q", y=y),
-        _encoded(
+        encoded(alt.Chart(ranges).mark_rule(color=GREY, opacity=0.5), x=x, x2="last:Q", y=y),
+        encoded(
             alt.Chart(ranges).mark_text(color=GREY, align="left", dx=6, dy=-8, fontSize=11), x=x, y=y, text="none:N"
         ),
     ]
@@ -191,7 +191,7 @@ def _steps(steps: pd.DataFrame, y: alt.Y, scale: alt.Scale) -> list[alt.Chart]:
     triangles = alt.Scale(domain=["up", "down"], range=["triangle-up", "triangle-down"])
     direction = alt.Shape("direction:N", scale=triangles, legend=None)
     confirmed = steps["state"] == compare_data.CONFIRMED
-    bar = _encoded(
+    bar = encoded(
         alt.Chart(steps).mark_bar(height=12, opacity=0.25),
         x=alt.X("low:Q", title="tokens", scale=scale),
         x2="high:Q",
@@ -201,7 +201,7 @@ def _steps(steps: pd.DataFrame, y: alt.Y, scale: alt.Scale) -> list[alt.Chart]:
     return [
         bar,
         *(
-            _encoded(
+            encoded(
                 alt.Chart(rows).mark_point(size=110, strokeWidth=1.8, opacity=1, filled=filled),
                 x=middle,
                 shape=direction,
@@ -211,9 +211,3 @@ def _steps(steps: pd.DataFrame, y: alt.Y, scale: alt.Scale) -> list[alt.Chart]:
             if len(rows)
         ),
     ]
-
-
-def _encoded(chart: alt.Chart, **channels: Any) -> alt.Chart:
-    """``chart`` with these channels; Altair's own method has no type."""
-    encoded: alt.Chart = chart.encode(**channels)
-    return encoded

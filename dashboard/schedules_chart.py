@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import altair as alt
 import pandas as pd
 
 from dashboard import schedules_data
 from dashboard.chart_data import MEDIAN, SWEET_SPOT
-from dashboard.charts import COLOURS
+from dashboard.charts import COLOURS, encoded
 from orchestrator.analysis.schedules import Origin
 
 HEIGHT = 320
@@ -33,8 +31,8 @@ def schedules_chart(curve: pd.DataFrame, marks: pd.DataFrame) -> alt.LayerChart:
     y = alt.Y("ms:Q", title="latency (ms)", scale=alt.Scale(zero=True))
     line = COLOURS[MEDIAN]
     layers = [
-        _encoded(alt.Chart(curve).mark_area(opacity=0.2, color=line), x=x, y=alt.Y("low:Q"), y2="high:Q"),
-        _encoded(alt.Chart(curve).mark_line(strokeWidth=1.4, color=line, opacity=0.8), x=x, y=y),
+        encoded(alt.Chart(curve).mark_area(opacity=0.2, color=line), x=x, y=alt.Y("low:Q"), y2="high:Q"),
+        encoded(alt.Chart(curve).mark_line(strokeWidth=1.4, color=line, opacity=0.8), x=x, y=y),
     ]
     for what, filled in ((schedules_data.MEASURED, True), (schedules_data.PREDICTED, False)):
         rows = marks[marks["what"] == what] if len(marks) else marks
@@ -53,12 +51,12 @@ def front_chart(front: pd.DataFrame, marks: pd.DataFrame, kept: str) -> alt.Laye
     """
     x = alt.X("ms:Q", title="latency (ms)", scale=alt.Scale(zero=False))
     y = alt.Y("kept:Q", title=f"{kept} (%)", scale=alt.Scale(zero=False))
-    line = _encoded(alt.Chart(front).mark_line(color=COLOURS[MEDIAN], strokeWidth=1.4, opacity=0.8), x=x, y=y)
+    line = encoded(alt.Chart(front).mark_line(color=COLOURS[MEDIAN], strokeWidth=1.4, opacity=0.8), x=x, y=y)
     if not len(marks):
         return alt.LayerChart(layer=[line]).properties(height=HEIGHT)
     names = list(MARKS)
     legend = alt.Legend(orient="top", direction="horizontal", columns=2)
-    points = _encoded(
+    points = encoded(
         alt.Chart(marks).mark_point(size=130, filled=False, strokeWidth=2, opacity=1),
         x=x,
         y=y,
@@ -97,12 +95,6 @@ def _marks(rows: pd.DataFrame, x: alt.X, y: alt.Y, *, filled: bool) -> list[alt.
     channels = {"x": x, "color": colour, "tooltip": tooltip}
     point = alt.Chart(rows).mark_point(size=130, filled=filled, strokeWidth=2, opacity=1)
     return [
-        _encoded(alt.Chart(rows).mark_rule(strokeWidth=1.5), **channels, y=alt.Y("low:Q"), y2="high:Q"),
-        _encoded(point, **channels, y=y, shape=shape),
+        encoded(alt.Chart(rows).mark_rule(strokeWidth=1.5), **channels, y=alt.Y("low:Q"), y2="high:Q"),
+        encoded(point, **channels, y=y, shape=shape),
     ]
-
-
-def _encoded(chart: alt.Chart, **channels: Any) -> alt.Chart:
-    """``chart`` with these channels; Altair's own method has no type."""
-    encoded: alt.Chart = chart.encode(**channels)
-    return encoded

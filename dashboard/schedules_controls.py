@@ -14,13 +14,14 @@ from dashboard.wording import counted, error_words
 from orchestrator.analysis.accuracy import ADVICE, BadAccuracy, read_accuracy
 from orchestrator.choosing import Work, names_of
 from orchestrator.common_schedule import MOST_CURVES
-from orchestrator.views import CurveSummary
+from orchestrator.views import AccuracyView, CurveSummary
 
 _WORK = "schedules-work"
 _CURVES = "schedules-curves"
 _SIMULATED = "schedules-simulated"
 _ALPHA = "schedules-alpha"
 _ACCURACY = "schedules-accuracy"
+_JOB = "schedules-accuracy-job"
 _KEPT = "schedules-kept"
 _REFUSED = "schedules-accuracy-refused"
 
@@ -74,14 +75,18 @@ def _other_devices(selection: SchedulesSelection) -> None:
     _put(replace(selection, simulated=st.session_state[_SIMULATED], curves=None))
 
 
-def utility(selection: SchedulesSelection) -> None:
-    """What the paper's utility weighs."""
-    with st.expander("The paper's utility", icon=":material/balance:", expanded=selection.accuracy is not None):
+def utility(selection: SchedulesSelection, accuracies: Sequence[AccuracyView]) -> None:
+    """What the paper's utility weighs: any of ``accuracies``, or a stated curve, or the token density."""
+    chosen = selection.accuracy is not None or selection.job is not None
+    with st.expander("The paper's utility, and accuracy", icon=":material/balance:", expanded=chosen):
         st.latex(r"U(n) = \alpha \left(1 - \frac{L(n)}{\max L}\right) + (1 - \alpha)\, \frac{A(n)}{\max A}")
         st.session_state[_ALPHA] = selection.alpha
         st.slider(
             "Alpha: what latency weighs", 0.0, 1.0, step=0.01, key=_ALPHA, on_change=_other_alpha, args=(selection,)
         )
+        _measured(selection, accuracies)
+        if selection.job is not None:
+            return
         if selection.accuracy is None:
             st.caption("No accuracy curve is stated, so A(n) is the token density n / N: it knows nothing of accuracy.")
         else:
@@ -103,6 +108,26 @@ def utility(selection: SchedulesSelection) -> None:
         refused = st.session_state.pop(_REFUSED, None)
         if refused is not None:
             st.error(refused, icon=":material/error:")
+
+
+def _measured(selection: SchedulesSelection, accuracies: Sequence[AccuracyView]) -> None:
+    able = [one for one in accuracies if one.labelled and one.results]
+    if not able:
+        return
+    names = {one.job_id: f"{one.dataset.name} · {one.results[0].images:,} images · job {one.job_id}" for one in able}
+    st.session_state[_JOB] = selection.job if selection.job in names else None
+    st.selectbox(
+        "Measured accuracy",
+        [None, *names],
+        format_func=lambda job: "none: stated, or the token density" if job is None else names[job],
+        key=_JOB,
+        on_change=_other_job,
+        args=(selection,),
+    )
+
+
+def _other_job(selection: SchedulesSelection) -> None:
+    _put(replace(selection, job=st.session_state[_JOB]))
 
 
 def kept(selection: SchedulesSelection, now: float) -> None:

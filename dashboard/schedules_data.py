@@ -12,8 +12,9 @@ from dashboard.wording import NS_PER_MS, interval, milliseconds, percent
 from orchestrator.analysis.accuracy import AccuracyCurve
 from orchestrator.analysis.curve import in_words
 from orchestrator.analysis.schedules import Option, Origin, Saving, SchedulesFound
+from orchestrator.measured_accuracy import accuracy_of
 from orchestrator.proofs import latest, verdict
-from orchestrator.views import CurveView, VerificationView
+from orchestrator.views import AccuracyView, CurveView, ScheduleAccuracy, VerificationView
 
 ORIGINS = {
     Origin.BEST: "best",
@@ -37,9 +38,21 @@ class Chosen:
     verifications: tuple[VerificationView, ...] = ()
 
 
-def schedules_table(chosen: Sequence[Chosen]) -> pd.DataFrame:
-    """One row an option of a curve."""
-    return pd.DataFrame(_row(one, option) for one in chosen for option in one.found.options)
+def schedules_table(chosen: Sequence[Chosen], accuracies: Sequence[AccuracyView] = ()) -> pd.DataFrame:
+    """One row an option of a curve, with its top-1 where one of ``accuracies``, newest first, tried just that one."""
+    table = pd.DataFrame(_row(one, option) for one in chosen for option in one.found.options)
+    known = [accuracy_of(option.schedule, accuracies) for one in chosen for option in one.found.options]
+    if any(known):
+        table.insert(3, "Top-1, measured", [top_1(one) for one in known])
+    return table
+
+
+def top_1(found: ScheduleAccuracy | None) -> str:
+    """The share of images that are told rightly, with its interval."""
+    if found is None or found.top_1 is None:
+        return "—"
+    share = found.top_1
+    return f"{percent(100 * share.value)} ({100 * share.low:.1f} to {100 * share.high:.1f})"
 
 
 def _row(one: Chosen, option: Option) -> dict[str, object]:
@@ -51,9 +64,9 @@ def _row(one: Chosen, option: Option) -> dict[str, object]:
         "Keeps": _keeps(option, one.found.full_tokens),
         "State": f"{state} · doubted" if one.found.doubts else state,
         "Measured, cut first": _latency(option.measured),
-        "Saves at most": _saves(option.measured),
+        "Saves at most": saving_words(option.measured),
         "Predicted, pruned": _latency(option.predicted),
-        "Saves, predicted": _saves(option.predicted),
+        "Saves, predicted": saving_words(option.predicted),
         "Why": why(option),
     }
 
@@ -70,7 +83,8 @@ def _latency(saving: Saving | None) -> str:
     return f"{milliseconds(saving.latency_ns)} ({interval(saving.low_ns, saving.high_ns)})"
 
 
-def _saves(saving: Saving | None) -> str:
+def saving_words(saving: Saving | None) -> str:
+    """What is saved in per cent, with its interval."""
     if saving is None:
         return "—"
     return (
@@ -115,7 +129,7 @@ def marks_frame(found: SchedulesFound) -> pd.DataFrame:
                     "low": saving.low_ns / NS_PER_MS,
                     "high": saving.high_ns / NS_PER_MS,
                     "latency": _latency(saving),
-                    "saves": _saves(saving),
+                    "saves": saving_words(saving),
                 }
             )
     return pd.DataFrame(rows)

@@ -7,7 +7,14 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import schedules_controls, schedules_fleet, schedules_proof, schedules_selection, trouble
+from dashboard import (
+    schedules_accuracy,
+    schedules_controls,
+    schedules_fleet,
+    schedules_proof,
+    schedules_selection,
+    trouble,
+)
 from dashboard.schedules_chart import front_chart, schedules_chart
 from dashboard.schedules_data import Chosen, curve_frame, front_frame, kept_frame, marks_frame, schedules_table
 from dashboard.schedules_selection import SchedulesSelection
@@ -17,7 +24,7 @@ from orchestrator.analysis.schedules import schedules_of
 from orchestrator.analysis.shapes import DEPTH_SHARE
 from orchestrator.choosing import candidates, names_of, work_of
 from orchestrator.common_schedule import MOST_CURVES
-from orchestrator.views import CurveSummary
+from orchestrator.views import AccuracyView, CurveSummary
 
 
 def show() -> None:
@@ -46,8 +53,9 @@ def _page(shelf: Shelf) -> None:
     if not notices:
         st.query_params.from_dict(schedules_selection.to_query(selection))
     schedules_controls.curves(selection, listed, work, chosen)
-    schedules_controls.utility(selection)
-    _show(shelf, selection, chosen)
+    accuracies = shelf.client.accuracies(model=work.model)
+    schedules_controls.utility(selection, accuracies)
+    _show(shelf, selection, chosen, accuracies)
 
 
 def _of_one_work(summaries: Sequence[CurveSummary]) -> tuple[tuple[CurveSummary, ...], tuple[str, ...]]:
@@ -67,13 +75,20 @@ def _empty(listed: Sequence[CurveSummary], selection: SchedulesSelection) -> Non
         schedules_controls.simulated_too(selection, sum(one.simulated for one in listed))
 
 
-def _show(shelf: Shelf, selection: SchedulesSelection, summaries: Sequence[CurveSummary]) -> None:
+def _show(
+    shelf: Shelf,
+    selection: SchedulesSelection,
+    summaries: Sequence[CurveSummary],
+    accuracies: Sequence[AccuracyView],
+) -> None:
     if not summaries:
         st.info("No device is chosen.", icon=":material/info:")
         return
-    chosen = [_chosen(shelf, selection, *one) for one in zip(summaries, names_of(summaries), strict=True)]
+    accuracy = schedules_accuracy.weighed(selection, accuracies, summaries[0].facts)
+    weighed = replace(selection, accuracy=accuracy)
+    chosen = [_chosen(shelf, weighed, *one) for one in zip(summaries, names_of(summaries), strict=True)]
     _marks(chosen)
-    table = schedules_table(chosen)
+    table = schedules_table(chosen, accuracies)
     if len(table):
         st.dataframe(table, hide_index=True, width="stretch")
     block = summaries[0].facts.blocks // DEPTH_SHARE
@@ -86,8 +101,9 @@ def _show(shelf: Shelf, selection: SchedulesSelection, summaries: Sequence[Curve
     for one in chosen:
         for words in one.found.missing:
             st.info(f"**{plain(one.name)}**: {plain(words)}", icon=":material/info:")
-    _pictures(chosen, selection)
-    schedules_fleet.common(selection, chosen)
+    _pictures(chosen, weighed)
+    schedules_accuracy.front(selection, accuracies, chosen)
+    schedules_fleet.common(weighed, chosen)
     schedules_proof.proofs(shelf, chosen)
 
 
@@ -128,7 +144,7 @@ def _pictures(chosen: Sequence[Chosen], selection: SchedulesSelection) -> None:
             st.markdown(f"##### {plain(one.name)}")
             st.altair_chart(schedules_chart(curve_frame(one.view), marks_frame(one.found)), width="stretch")
             if one.found.front:
-                kept = "token density" if selection.accuracy is None else "stated accuracy, kept"
+                kept = "token density" if selection.accuracy is None else "accuracy, kept"
                 marks = kept_frame(one.found, selection.accuracy)
                 st.altair_chart(front_chart(front_frame(one.found), marks, kept), width="stretch")
     if drawn:

@@ -22,7 +22,8 @@ MOST_COUNTS = 600
 class SchedulesSelection:
     """The whole view: numbers of curves (None where nobody chose), and what the paper's utility weighs.
 
-    ``kept`` is the share that one schedule for all of them is to keep, None where nobody said.
+    ``kept`` is the share that one schedule for all of them is to keep, None where nobody said; ``job`` the accuracy job
+    whose top-1 is weighed instead of a stated ``accuracy``.
     """
 
     curves: tuple[int, ...] | None = None
@@ -30,6 +31,7 @@ class SchedulesSelection:
     alpha: float = ALPHA
     accuracy: AccuracyCurve | None = None
     kept: float | None = None
+    job: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ def from_query(params: Mapping[str, str]) -> SchedulesParsed:
         alpha=reader.share("alpha", ALPHA),
         accuracy=_accuracy(params.get(ACCURACY), reader),
         kept=reader.share("kept", 0.0) or None,
+        job=reader.number("job"),
     )
     return SchedulesParsed(selection=selection, notices=tuple(reader.notices))
 
@@ -58,6 +61,7 @@ def to_query(selection: SchedulesSelection) -> dict[str, str]:
     query = {
         "simulated": "1" if selection.simulated else "",
         "alpha": "" if selection.alpha == ALPHA else f"{selection.alpha:g}",
+        "job": "" if selection.job is None else str(selection.job),
         "kept": "" if selection.kept is None else f"{selection.kept:g}",
         ACCURACY: "" if selection.accuracy is None else _in_address(selection.accuracy),
     }

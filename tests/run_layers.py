@@ -1,13 +1,14 @@
 """Runs the checks and the test layers and prints the time of each.
 
-The layers at the end mostly wait: for Ray, for a device, for a page. The browser's runs beside the two that start Ray,
-of which a machine bears one, and the checks, which take one core and measure nothing, beside both.
+The checks take one core and measure nothing, so they run beside the first layers. The layers at the end mostly wait:
+for Ray, for a device, for a page. The browser's runs beside the two that start Ray, of which a machine bears one.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ CHECKS = (
 # order of their names, because the files with the fewest tests are among the slowest.
 PROCESSES = {"unit": 2, "contract": 2, "integration": 3}
 # The first lane keeps both cores busy; the others begin, side by side, when it has ended.
-LANES = (("architecture", "unit", "contract", "integration"), ("cluster", "e2e"), ("browser",), ("check",))
-KNOWN = tuple(name for lane in LANES for name in lane)
+LANES = (("architecture", "unit", "contract", "integration"), ("cluster", "e2e"), ("browser",))
+KNOWN = ("check", *(name for lane in LANES for name in lane))
 
 
 @dataclass
@@ -57,9 +58,7 @@ def run_checks() -> Ended:
 
 
 def run_layer(name: str, *, aside: bool = False) -> Ended:
-    """The tests of one layer, or the checks; what they say is printed at once, or ``aside``, all of it at the end."""
-    if name == "check":
-        return run_checks()
+    """The tests of one layer; what they say is printed as they say it, or ``aside``, all of it at the end."""
     began = time.monotonic()
     processes = PROCESSES.get(name)
     spread = [f"--numprocesses={processes}", "--dist=loadfile", "--no-loadscope-reorder"] if processes else []
@@ -97,7 +96,14 @@ def main(wanted: list[str]) -> int:
         print(f"There is no layer {unknown[0]}. The layers are: {', '.join(KNOWN)}", file=sys.stderr)
         return 2
     began = time.monotonic()
-    ended = run_lanes(wanted or list(KNOWN))
+    ended: list[Ended] = []
+    names = wanted or list(KNOWN)
+    checks = threading.Thread(target=lambda: ended.append(run_checks()))
+    if "check" in names:
+        checks.start()
+    ended += run_lanes(names)
+    if "check" in names:
+        checks.join()
     print()
     for one in ended:
         print(f"{one.name:14}{'ok' if one.passed else 'FAILED':8}{one.seconds:7.1f} s")

@@ -31,15 +31,21 @@ class BadAccuracy(StepfarmError):
         super().__init__(message, ADVICE)
 
 
+STATED = "stated accuracy curve"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccuracyCurve:
     """Accuracy at token counts, as stated, by ascending tokens; in any unit that is zero or more.
+
+    ``source`` says where it comes from, for a reader.
 
     Raises:
         BadAccuracy: fewer than two counts, a count twice, or what is no accuracy.
     """
 
     stated: tuple[tuple[int, float], ...]
+    source: str = STATED
 
     def __post_init__(self) -> None:
         counts = [tokens for tokens, _ in self.stated]

@@ -27,7 +27,6 @@ from orchestrator.analysis.prediction import BlocksMeasured, OutOfReach, predict
 from orchestrator.analysis.shapes import DEPTH_SHARE, single_prune, uniform_pruning
 from orchestrator.analysis.utility import ALPHA, papers_choice
 
-STATED = "stated accuracy curve"
 DENSITY = "token density n / N (no accuracy curve was stated)"
 
 UNPREDICTED = (
@@ -93,8 +92,8 @@ class Option:
 class SchedulesFound:
     """The options of one curve, why one is missing, and what there is to doubt of the curve that they rest on.
 
-    ``accuracy`` says what was weighed against latency: a stated accuracy curve or the token density. ``front`` are
-    schedules that none beats, by rising latency; empty where nothing can be predicted.
+    ``accuracy`` says what was weighed against latency: a stated or measured accuracy curve, or the token density.
+    ``front`` are schedules that none beats, by rising latency; empty where nothing can be predicted.
     """
 
     full_tokens: int
@@ -144,7 +143,7 @@ def schedules_of(
     if wish is not None and wish.accuracy is not None and accuracy is None:
         raise StepfarmError(
             "An accuracy floor is asked for, and no accuracy is known.",
-            "State one (--accuracy FILE.csv), or ask for a token budget.",
+            "State one (--accuracy FILE.csv), have one measured (--accuracy-job JOB), or ask for a token budget.",
         )
     maker = _Maker(analysis, full_tokens, prefix_tokens, blocks, method)
     found: list[Option | str] = []
@@ -168,7 +167,7 @@ def schedules_of(
         pruned_in_block=blocks // DEPTH_SHARE,
         method=method,
         alpha=alpha,
-        accuracy=DENSITY if accuracy is None else STATED,
+        accuracy=DENSITY if accuracy is None else accuracy.source,
         options=tuple(one for one in found if isinstance(one, Option)),
         front=() if frontier is None else frontier.shown(),
         missing=tuple(one for one in found if isinstance(one, str)),

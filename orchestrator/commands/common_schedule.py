@@ -37,25 +37,25 @@ def _fleet(options: argparse.Namespace, _settings: Settings) -> int:
 
     from agent.wire.codec import to_plain
     from orchestrator.client import Client
-    from orchestrator.commands.schedule import accuracy_of
+    from orchestrator.commands.schedule import accuracy_in
     from orchestrator.common_schedule import common_schedule
 
     path: Path | None = options.output
     if path is not None:
         refuse_taken(path, force=options.force)
     client = Client()
-    accuracy = accuracy_of(options)
+    views = [client.curve(number) for number in dict.fromkeys(options.ids)]
+    accuracy = accuracy_in(options, views[0].summary.facts, client)
     if options.least_accuracy is not None and accuracy is None:
         raise StepfarmError(
             "An accuracy floor is asked for, and no accuracy is known.",
-            "State one (--accuracy FILE.csv), or ask for a token budget.",
+            "State one (--accuracy FILE.csv), have one measured (--accuracy-job JOB), or ask for a token budget.",
         )
-    views = [client.curve(number) for number in dict.fromkeys(options.ids)]
     found = common_schedule(views, method=options.method, kept=_kept(options, views), accuracy=accuracy)
     if options.json:
         print_json(found)
     else:
-        print(report(found, views, kept_of="tokens" if accuracy is None else "the stated accuracy"))
+        print(report(found, views, kept_of="tokens" if accuracy is None else f"accuracy ({accuracy.source})"))
     if path is not None:
         text = json.dumps(to_plain(found.schedule), indent=2, ensure_ascii=False) + "\n"
         write_whole(path, text.encode())

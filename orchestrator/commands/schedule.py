@@ -15,10 +15,13 @@ from orchestrator.commands.workloads import choices, one_of, title_of
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
+    from collections.abc import Sequence
 
+    from agent.wire.jobs import ModelFacts
     from orchestrator.analysis.accuracy import AccuracyCurve
     from orchestrator.analysis.schedules import Option, Saving, SchedulesFound
-    from orchestrator.views import CurveSummary, CurveView
+    from orchestrator.client import Client
+    from orchestrator.views import AccuracyView, CurveSummary, CurveView
 
 MOST_ACCURACY_BYTES = 1024 * 1024
 """A stated accuracy curve of 4,096 counts is a tenth of this."""
@@ -63,11 +66,15 @@ def take_budget(command: argparse.ArgumentParser) -> argparse._MutuallyExclusive
     budget.add_argument(
         "--least-accuracy", type=float, metavar="A", help="the fastest that keeps this share of accuracy, 0 to 1"
     )
-    command.add_argument(
+    accuracy = command.add_mutually_exclusive_group()
+    accuracy.add_argument(
         "--accuracy",
         type=Path,
         metavar="FILE.csv",
         help="a stated accuracy curve, columns tokens,accuracy (default: the token density)",
+    )
+    accuracy.add_argument(
+        "--accuracy-job", type=int, metavar="JOB", help="the accuracy that this job measured (stepfarm accuracy list)"
     )
     return budget
 
@@ -75,16 +82,17 @@ def take_budget(command: argparse.ArgumentParser) -> argparse._MutuallyExclusive
 def _recommend(options: argparse.Namespace, _settings: Settings) -> int:
     from orchestrator.client import Client
 
-    view = Client().curve(options.id)
-    found = found_in(options, view)
+    client = Client()
+    view = client.curve(options.id)
+    found = found_in(options, view, client)
     if options.json:
         print_json(found)
     else:
-        print(report(found, view.summary))
+        print(report(found, view.summary, client.accuracies(model=view.summary.model)))
     return 0
 
 
-def found_in(options: argparse.Namespace, view: CurveView) -> SchedulesFound:
+def found_in(options: argparse.Namespace, view: CurveView, client: Client) -> SchedulesFound:
     """The schedules of a curve that ``options`` ask for."""
     from orchestrator.analysis.frontier import Wish
     from orchestrator.analysis.schedules import schedules_of
@@ -101,18 +109,27 @@ def found_in(options: argparse.Namespace, view: CurveView) -> SchedulesFound:
         blocks=facts.blocks,
         method=options.method,
         alpha=ALPHA if options.alpha is None else options.alpha,
-        accuracy=accuracy_of(options),
+        accuracy=accuracy_in(options, facts, client),
         wish=wish if any(value is not None for value in wished) else None,
     )
 
 
-def accuracy_of(options: argparse.Namespace) -> AccuracyCurve | None:
-    """The accuracy curve that ``options`` state, None where they state none."""
+def accuracy_in(options: argparse.Namespace, facts: ModelFacts, client: Client) -> AccuracyCurve | None:
+    """The accuracy curve that ``options`` state, or name the job of, for a curve with these ``facts``; or None.
+
+    Raises:
+        StepfarmError: it cannot be read, or is not of such a model.
+    """
+    from orchestrator.measured_accuracy import accuracy_curve
+
+    if options.accuracy_job is not None:
+        return accuracy_curve(client.accuracy(options.accuracy_job), facts, options.method)
+    return None if options.accuracy is None else _stated(options.accuracy)
+
+
+def _stated(path: Path) -> AccuracyCurve:
     from orchestrator.analysis.accuracy import ADVICE, read_accuracy
 
-    path: Path | None = options.accuracy
-    if path is None:
-        return None
     try:
         with path.open("rb") as file:
             content = file.read(MOST_ACCURACY_BYTES + 1)
@@ -126,15 +143,31 @@ def accuracy_of(options: argparse.Namespace) -> AccuracyCurve | None:
         raise StepfarmError(f"The accuracy file {path} is no text in UTF-8.", ADVICE) from error
 
 
-def report(found: SchedulesFound, summary: CurveSummary) -> str:
-    """The options in words and a table."""
+def report(found: SchedulesFound, summary: CurveSummary, accuracies: Sequence[AccuracyView] = ()) -> str:
+    """The options in words and a table, with the top-1 of those that are among ``accuracies``, newest first."""
     from tabulate import tabulate
+
+    from orchestrator.commands.accuracy import percent
+    from orchestrator.measured_accuracy import accuracy_of
 
     device = f"{summary.device} ({summary.device_kind.value})"
     lines = [title_of(summary.model, summary.workload, device), ""]
     if found.options:
-        headers = ("", "keeps", "tokens", "cut first, measured", "saves", "pruned, predicted", "saves", "95 %")
+        headers: tuple[str, ...] = (
+            "",
+            "keeps",
+            "tokens",
+            "cut first, measured",
+            "saves",
+            "pruned, predicted",
+            "saves",
+            "95 %",
+        )
         rows = [_row(option) for option in found.options]
+        known = [accuracy_of(option.schedule, accuracies) for option in found.options]
+        if any(known):
+            headers = (*headers, "top-1, measured (%)")
+            rows = [(*row, "-" if one is None else percent(one.top_1)) for row, one in zip(rows, known, strict=True)]
         lines += [tabulate(rows, headers, tablefmt="simple", disable_numparse=True), ""]
         lines += [f"{option.origin.value}: {_why(option)}" for option in found.options]
     lines += found.missing

@@ -83,7 +83,7 @@ def _asked_for(options: argparse.Namespace, client: Client) -> Sequence[Schedule
 
     if options.schedule:
         return [read_schedule(path)[0] for path in options.schedule]
-    found = found_in(options, client.curve(options.id))
+    found = found_in(options, client.curve(options.id), client)
     chosen = [option.schedule for option in worth_verifying(found)]
     if not chosen:
         raise StepfarmError(
@@ -155,7 +155,7 @@ def _export(options: argparse.Namespace, _settings: Settings) -> int:
         refuse_taken(path, force=options.force)
     client = Client()
     view = client.curve(options.id)
-    found = found_in(options, view)
+    found = found_in(options, view, client)
     option = found.option(Origin(options.which))
     if option is None:
         raise StepfarmError(

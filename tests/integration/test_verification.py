@@ -225,3 +225,12 @@ def test_the_page_shows_the_common_schedule_and_what_it_is_to_keep_goes_into_the
     app.number_input(key="schedules-kept").set_value(90.0).run()
     assert app.query_params["kept"] in ("0.9", ["0.9"])
     assert "keeps 9" in words(app)
+
+
+def test_an_accuracy_job_that_is_not_there_is_told_on_the_page_and_by_the_command(
+    farm: Farm, stepfarm: Stepfarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = str(farm.curve.summary.id)
+    app = opened(monkeypatch, farm.served, places.SCHEDULES, key=None, curves=number, simulated="1", job="999")
+    assert "There is no accuracy job 999 of this model" in words(app)
+    assert "999" in stepfarm.refused("schedule", "recommend", number, "--accuracy-job", "999")

@@ -38,7 +38,7 @@ def a_choice(name: str = "bench-pi") -> Chosen:
         SchedulesSelection(),
         SchedulesSelection(curves=()),
         SchedulesSelection(curves=(3, 1), simulated=True, alpha=0.85, accuracy=STATED),
-        SchedulesSelection(alpha=0, kept=0.75),
+        SchedulesSelection(alpha=0, kept=0.75, job=12),
         SchedulesSelection(accuracy=AccuracyCurve(stated=tuple((n, n / 7) for n in range(1, MOST_COUNTS + 1)))),
     ],
 )
@@ -67,6 +67,7 @@ def test_an_accuracy_curve_stands_in_the_address_in_letters_that_need_no_code() 
         ("alpha", "half"),
         ("alpha", ""),
         ("kept", "all"),
+        ("job", "newest"),
         ("kept", "75"),
         ("accuracy", ""),
         ("accuracy", "197_79.8"),
