@@ -36,6 +36,9 @@ def common(selection: SchedulesSelection, chosen: Sequence[Chosen]) -> None:
         f"**{in_blocks(found.schedule.leaving)}** keeps {percent(100 * found.kept)}. The device that loses most by it "
         f"takes {percent(100 * found.largest_regret)} more than with its own best."
     )
+    if found.spared:
+        names = plain(", ".join(found.spared))
+        st.info(f"It saves nothing on {names}: there the untouched model is as fast.", icon=":material/info:")
     st.dataframe(losses_table(found), hide_index=True, width="stretch")
     st.caption(
         "Predicted from blocks timed in place, at the upper end of their intervals; **not proved** before each device "

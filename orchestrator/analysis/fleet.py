@@ -61,6 +61,11 @@ class Loss:
     regret: float
     largest_regret_of_own: float
 
+    @property
+    def saves_nothing(self) -> bool:
+        """Whether the untouched model would be as fast on this device."""
+        return self.common_ns >= self.plain_ns
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetSchedule:
@@ -79,6 +84,11 @@ class FleetSchedule:
     def largest_regret(self) -> float:
         """That of the device which loses most."""
         return max(loss.regret for loss in self.losses)
+
+    @property
+    def spared(self) -> tuple[str, ...]:
+        """The names of the devices on which it saves nothing."""
+        return tuple(loss.name for loss in self.losses if loss.saves_nothing)
 
 
 def fleet_schedule(

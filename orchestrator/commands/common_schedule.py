@@ -85,13 +85,14 @@ def report(found: FleetSchedule, views: Sequence[CurveView], *, kept_of: str) ->
     from orchestrator.analysis.shapes import in_blocks
 
     schedule = found.schedule
-    headers = ("", "its own best", "takes", "this one takes", "loss", "if all took its best")
+    headers = ("", "its own best", "takes", "this one takes", "untouched", "loss", "if all took its best")
     rows = [
         (
             loss.name,
             in_blocks(loss.own),
             f"{loss.own_ns / 1e6:.3f} ms",
             f"{loss.common_ns / 1e6:.3f} ms",
+            f"{loss.plain_ns / 1e6:.3f} ms",
             f"{100 * loss.regret:.1f} %",
             f"{100 * loss.largest_regret_of_own:.1f} %",
         )
@@ -109,6 +110,8 @@ def report(found: FleetSchedule, views: Sequence[CurveView], *, kept_of: str) ->
         f"No schedule of these {len(found.counts)} counts has a largest loss below {100 * found.at_least:.1f} %.",
         "None of it is proved: have each device time it (stepfarm schedule verify CURVE --schedule FILE --wait).",
     ]
+    if found.spared:
+        lines.append(f"It saves nothing on {', '.join(found.spared)}: there the untouched model is as fast.")
     simulated = [view.summary.device for view in views if view.summary.simulated]
     if simulated:
         lines.append(f"Simulated: no hardware was timed for {', '.join(simulated)}, so it is not to be deployed.")

@@ -98,7 +98,7 @@ def _simulate(
     from orchestrator.jobs.states import JobState
 
     print(f"\nSimulating, as {', '.join(device.name for device in devices)}. No hardware is timed here:", flush=True)
-    plan = Plan(passes=SIMULATED_PASSES, exhaustive=True, confirm=False)
+    plan = Plan(passes=SIMULATED_PASSES, exhaustive=True, confirm=False, blocks=True)
     ended = _followed(options, client, devices, plan, stop)
     curves = sum(job.state is JobState.DONE for job in ended.jobs)
     print(f"{counted(curves, 'simulated curve')}, made up and marked as such wherever shown.", flush=True)
@@ -118,7 +118,7 @@ def _measure(
 
     batches = " and ".join(map(str, options.batch))
     print(f"\nMeasuring this machine for real: {options.model} at batch {batches}, one thread:", flush=True)
-    ended = _followed(options, client, devices, Plan(passes=options.passes, stride=options.stride), stop)
+    ended = _followed(options, client, devices, Plan(passes=options.passes, stride=options.stride, blocks=True), stop)
     for job in ended.jobs:
         if job.state is JobState.DONE and job.curve_id is not None:
             print(f"\n{report(client.curve(job.curve_id))}", flush=True)

@@ -130,6 +130,17 @@ def test_over_the_blocks_of_a_real_model_the_bound_is_met_closely(laws: tuple[La
     assert isinstance(found.schedule, Schedule)
 
 
+def test_a_device_that_would_be_as_fast_untouched_is_named() -> None:
+    flat = timed("flat", np.array([100.0, 100, 100, 100, 100]))
+    steep = timed("steep", np.array([10.0, 20, 30, 40, 100]))
+
+    found = chosen((flat, steep), 0.8)
+
+    # Choosing tokens costs, and where there is nothing to save that is all there is.
+    assert found.spared == ("flat",)
+    assert found.losses[0].own == (100, 100, 100)
+
+
 def test_an_accuracy_curve_is_what_is_kept_where_one_is_stated() -> None:
     members = (timed("a", np.array([10.0, 20, 30, 40, 50])), timed("b", np.array([10.0, 11, 12, 49, 50])))
     accuracy = AccuracyCurve(stated=((20, 0.7), (100, 0.8)))
