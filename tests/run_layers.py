@@ -1,7 +1,8 @@
 """Runs the checks and the test layers and prints the time of each.
 
-The checks take one core and measure nothing, so they run beside the first layers. The layers at the end mostly wait:
-for Ray, for a device, for a page. The browser's runs beside the two that start Ray, of which a machine bears one.
+The checks take one core and measure nothing, so they run beside the first layers; beside the last ones they made Ray's
+starts take longer (437 s once, for about 215). The layers at the end mostly wait: for Ray, for a device, for a
+page. The browser's runs beside the two that start Ray, of which a machine bears one.
 """
 
 from __future__ import annotations
