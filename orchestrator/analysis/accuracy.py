@@ -69,6 +69,19 @@ class AccuracyCurve:
         return between
 
 
+def refuse_floor_without(accuracy: AccuracyCurve | None) -> None:
+    """Refuse an accuracy floor where no accuracy is known.
+
+    Raises:
+        StepfarmError: ``accuracy`` is None.
+    """
+    if accuracy is None:
+        raise StepfarmError(
+            "An accuracy floor is asked for, and no accuracy is known.",
+            "State one (--accuracy FILE.csv), have one measured (--accuracy-job JOB), or ask for a token budget.",
+        )
+
+
 def read_accuracy(text: str) -> AccuracyCurve:
     """The accuracy curve in a CSV file with the columns tokens and accuracy, whatever the order of its rows.
 

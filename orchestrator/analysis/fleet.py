@@ -118,8 +118,7 @@ def fleet_schedule(
     choices = choices_of(
         [spot for member in members for spot in member.spots],
         timed=set.intersection(*(set(member.blocks.tokens.tolist()) for member in members)),
-        # A front for each weight that is tried, and one for each device.
-        most=most_counts(blocks * 3, levels_of(full_tokens, accuracy)),
+        most=most_counts(blocks, levels_of(full_tokens, accuracy)),
         method=method,
         full_tokens=full_tokens,
         prefix_tokens=prefix_tokens,

@@ -17,7 +17,7 @@ from agent.errors import StepfarmError
 from agent.wire.codec import WireError
 from agent.wire.conditions import Doubt
 from agent.wire.schedules import Method, Schedule
-from orchestrator.analysis.accuracy import AccuracyCurve
+from orchestrator.analysis.accuracy import AccuracyCurve, refuse_floor_without
 from orchestrator.analysis.analyse import Analysis
 from orchestrator.analysis.comparison import ratios_of
 from orchestrator.analysis.curve import Curve
@@ -140,11 +140,8 @@ def schedules_of(
     """
     if not 0 <= alpha <= 1:
         raise StepfarmError(f"Alpha is {alpha:g}.", "It lies between 0 (accuracy alone) and 1 (latency alone).")
-    if wish is not None and wish.accuracy is not None and accuracy is None:
-        raise StepfarmError(
-            "An accuracy floor is asked for, and no accuracy is known.",
-            "State one (--accuracy FILE.csv), have one measured (--accuracy-job JOB), or ask for a token budget.",
-        )
+    if wish is not None and wish.accuracy is not None:
+        refuse_floor_without(accuracy)
     maker = _Maker(analysis, full_tokens, prefix_tokens, blocks, method)
     found: list[Option | str] = []
     frontier = None

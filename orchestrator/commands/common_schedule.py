@@ -36,6 +36,7 @@ def _fleet(options: argparse.Namespace, _settings: Settings) -> int:
     import json
 
     from agent.wire.codec import to_plain
+    from orchestrator.analysis.accuracy import refuse_floor_without
     from orchestrator.client import Client
     from orchestrator.commands.schedule import accuracy_in
     from orchestrator.common_schedule import common_schedule
@@ -46,11 +47,8 @@ def _fleet(options: argparse.Namespace, _settings: Settings) -> int:
     client = Client()
     views = [client.curve(number) for number in dict.fromkeys(options.ids)]
     accuracy = accuracy_in(options, views[0].summary.facts, client)
-    if options.least_accuracy is not None and accuracy is None:
-        raise StepfarmError(
-            "An accuracy floor is asked for, and no accuracy is known.",
-            "State one (--accuracy FILE.csv), have one measured (--accuracy-job JOB), or ask for a token budget.",
-        )
+    if options.least_accuracy is not None:
+        refuse_floor_without(accuracy)
     found = common_schedule(views, method=options.method, kept=_kept(options, views), accuracy=accuracy)
     if options.json:
         print_json(found)
