@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from agent.errors import MeasurementFailed
@@ -91,10 +94,26 @@ def require(name: str, *, extra: str) -> None:
         MeasurementFailed: it is missing or does not load.
     """
     try:
-        importlib.import_module(name)
+        with uncollected():
+            importlib.import_module(name)
     except Exception as error:  # noqa: BLE001  # a build that does not fit its neighbours fails in any way it likes
         raise MeasurementFailed(
             FailureReason.RUNTIME_MISSING,
             f"{name} cannot be imported: {first_line(error)}",
             f"Install it with: pip install stepfarm[{extra}] (or from the device's own packages).",
         ) from None
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Python's collector rests, and leaves what came meanwhile out of its later rounds.
+
+    Torch and timm make some hundred thousand objects that stay. Looked through again and again while they come, they
+    take a fifth longer to import; and the collection before each pass would look through them once more.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()

@@ -1,0 +1,14 @@
+"""What holds for every layer: Python's collector is kept from what it cannot collect."""
+
+from __future__ import annotations
+
+import gc
+
+# Tests import a hundred thousand objects that stay. Looking through them after every 700 new ones, and before each pass
+# that a test measures, takes a seventh of the quick layer's time.
+gc.set_threshold(100_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    """Leave out of later rounds what the test files imported."""
+    gc.freeze()
