@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -117,3 +118,6 @@ def uncollected() -> Iterator[None]:
     finally:
         gc.enable()
         gc.freeze()
+        # At the end all of it may go: an extension module of torch's prints what is left as its leaks.
+        atexit.unregister(gc.unfreeze)
+        atexit.register(gc.unfreeze)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,3 +140,12 @@ def test_a_compiler_that_is_switched_off_fails_the_measurement() -> None:
 def test_a_run_that_left_nothing_compiled_is_refused() -> None:
     with pytest.raises(MeasurementFailed, match="did not compile"), compiling(), torch.inference_mode():
         forward_cut(MODEL, IMAGES, torch.arange(5))
+
+
+def test_a_process_that_loaded_torch_and_its_compiler_ends_without_a_word() -> None:
+    loading = (
+        "from agent.vit.loading import require_torch; require_torch(); import torch.utils._triton as t; t.has_triton()"
+    )
+    ended = subprocess.run([sys.executable, "-c", loading], check=True, capture_output=True, text=True)
+
+    assert (ended.stdout, ended.stderr) == ("", "")
