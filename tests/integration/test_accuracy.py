@@ -32,7 +32,7 @@ from orchestrator.jobs.states import JobState
 from orchestrator.storage.tables import Tally
 from orchestrator.views import AccuracyView, JobView
 from tests.support.agents import at_work, enrolled, eventually
-from tests.support.digits import DATASET, IMAGES, MODEL, Trained, give, trained
+from tests.support.digits import DATASET, IMAGES, MODEL, Trained, give_images, give_weights, trained
 from tests.support.serving import Served, serving
 
 WORKLOAD = Workload(batch_size=20, threads=1)
@@ -49,9 +49,21 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
-def knows(served: Served, name: str) -> bool:
+@pytest.fixture(scope="module")
+def learned(served: Served, given: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The state of the device *learned*, which is at work and was given the weights and the images meanwhile."""
+    home = tmp_path_factory.mktemp("learned")
+    identity = enrolled(served, home / "agent", "learned")
+    with at_work(served.url, identity.key, home / "agent", child=COMMAND, hasty=False):
+        give_weights(home, given.weights)
+        give_images(home, DATASET, given.images)
+        eventually(lambda: knows(served, "learned"), "the agent tells what it was given while it runs")
+        yield home
+
+
+def knows(served: Served, name: str, dataset: str = DATASET) -> bool:
     """Whether the orchestrator has heard that the device has the images."""
-    return served.client.device(name).description.holdings.dataset(DATASET) is not None
+    return served.client.device(name).description.holdings.dataset(dataset) is not None
 
 
 def measured(served: Served, plan: AccuracyPlan, device: str, workload: Workload = WORKLOAD) -> JobView:
@@ -78,14 +90,10 @@ def shares_by_plain_torch(given: Trained, view: AccuracyView) -> list[float]:
 
 
 def test_the_accuracy_of_a_trained_model_is_that_of_plain_torch_unpruned_and_pruned(
-    served: Served, given: Trained, tmp_path: Path
+    served: Served, given: Trained, learned: Path
 ) -> None:
-    identity = enrolled(served, tmp_path / "agent", "learned")
-    with at_work(served.url, identity.key, tmp_path / "agent", child=COMMAND, hasty=False):
-        give(tmp_path, given)
-        eventually(lambda: knows(served, "learned"), "the agent tells what it was given while it runs")
-        plan = AccuracyPlan(dataset=DATASET, methods=(Method.ONE_MORE, Method.TOP_K), tokens=(60, 20))
-        job = measured(served, plan, "learned")
+    plan = AccuracyPlan(dataset=DATASET, methods=(Method.ONE_MORE, Method.TOP_K), tokens=(60, 20))
+    job = measured(served, plan, "learned")
 
     view = served.client.accuracy(job.id)
     assert (job.task, job.state, job.failure) == (Task.ACCURACY, JobState.DONE, None)
@@ -98,7 +106,7 @@ def test_the_accuracy_of_a_trained_model_is_that_of_plain_torch_unpruned_and_pru
     assert unpruned.top_1.low > 0.1, "it has learned more than to guess"
     assert (unpruned.agreement.value, unpruned.divergence.value) == (1.0, 0.0)
     assert all(one.divergence.value > 0 for one in view.results[1:])
-    assert view.weights.sha256 == Register(tmp_path / "agent").holdings().weights[0].sha256
+    assert view.weights.sha256 == Register(learned / "agent").holdings().weights[0].sha256
     assert served.client.accuracies(model=MODEL)[0] == view
 
 
@@ -118,7 +126,8 @@ def test_after_kill_9_in_the_middle_a_job_goes_on_after_the_last_stored_batch(
     served: Served, given: Trained, tmp_path: Path
 ) -> None:
     enrolled(served, tmp_path / "agent", "killed")
-    give(tmp_path, given)
+    give_weights(tmp_path, given.weights)
+    give_images(tmp_path, DATASET, given.images)
     plan, workload = AccuracyPlan(dataset=DATASET, tokens=(40,)), Workload(batch_size=1, threads=1)
     with an_agent(tmp_path) as first:
         eventually(lambda: knows(served, "killed"), "the agent tells what it was given")
@@ -144,31 +153,29 @@ def fences_of(served: Served, job_id: int) -> list[int]:
         return list(session.scalars(wanted))
 
 
-def test_weights_and_images_that_went_away_fail_the_job_and_say_so(
-    served: Served, given: Trained, tmp_path: Path
+def test_images_that_changed_or_went_away_fail_the_job_and_say_so(
+    served: Served, given: Trained, learned: Path, tmp_path: Path
 ) -> None:
-    identity = enrolled(served, tmp_path / "agent", "robbed")
-    moved = Trained(given.weights, shutil.copytree(given.images, tmp_path / "images"))
-    give(tmp_path, moved)
-    plan = AccuracyPlan(dataset=DATASET, tokens=(50,))
-    with at_work(served.url, identity.key, tmp_path / "agent", child=COMMAND, hasty=False):
-        eventually(lambda: knows(served, "robbed"), "the agent tells what it was given")
-        next(moved.images.glob("3/*.png")).unlink()
-        changed = measured(served, plan, "robbed")
-        told = served.client.measure_accuracy(models=[MODEL], plan=plan, workload=WORKLOAD, devices=["robbed"])
-        Register(tmp_path / "agent").remove_dataset(DATASET)
-        eventually(lambda: served.client.sweep(told.id).ended, "the job without images ends")
-        (gone,) = served.client.sweep(told.id).jobs
-        eventually(lambda: not knows(served, "robbed"), "the agent tells that it is gone")
+    moved = shutil.copytree(given.images, tmp_path / "images")
+    give_images(learned, "moved", moved)
+    eventually(lambda: knows(served, "learned", "moved"), "the agent tells what it was given")
+    plan = AccuracyPlan(dataset="moved", tokens=(50,))
+    next(moved.glob("3/*.png")).unlink()
+    changed = measured(served, plan, "learned")
+    told = served.client.measure_accuracy(models=[MODEL], plan=plan, workload=WORKLOAD, devices=["learned"])
+    Register(learned / "agent").remove_dataset("moved")
+    eventually(lambda: served.client.sweep(told.id).ended, "the job without images ends")
+    (gone,) = served.client.sweep(told.id).jobs
+    eventually(lambda: not knows(served, "learned", "moved"), "the agent tells that it is gone")
 
-    for job, words in ((changed, "are others than when"), (gone, "dataset digits")):
+    for job, words in ((changed, "are others than when"), (gone, "dataset moved")):
         assert job.state is JobState.FAILED
         assert job.failure is not None
         assert job.failure.reason is FailureReason.DATA_UNUSABLE
         assert words in job.failure.message
-        assert f"stepfarm-agent dataset add {DATASET}" in job.failure.advice
-    with pytest.raises(Refused, match="robbed has no dataset digits"):
-        served.client.measure_accuracy(models=[MODEL], plan=plan, workload=WORKLOAD, devices=["robbed"])
+        assert "stepfarm-agent dataset add moved" in job.failure.advice
+    with pytest.raises(Refused, match="learned has no dataset moved"):
+        served.client.measure_accuracy(models=[MODEL], plan=plan, workload=WORKLOAD, devices=["learned"])
 
 
 def test_accuracy_is_measured_eagerly_alone(served: Served) -> None:
@@ -179,19 +186,17 @@ def test_accuracy_is_measured_eagerly_alone(served: Served) -> None:
 
 
 def test_a_schedule_that_does_not_fit_the_model_fails_the_job_and_images_alone_have_no_accuracy(
-    served: Served, given: Trained, tmp_path: Path
+    served: Served, given: Trained, learned: Path, tmp_path: Path
 ) -> None:
-    identity = enrolled(served, tmp_path / "agent", "unlabelled")
     alone = tmp_path / "alone"
     alone.mkdir()
     for number, image in enumerate(sorted(given.images.glob("*/*.png"))[:12]):
         shutil.copy(image, alone / f"{number}.png")
-    give(tmp_path, Trained(given.weights, alone))
+    give_images(learned, "alone", alone)
     strange = Schedule.pruned_once(Method.EVIT, tokens=197, prefix_tokens=1, blocks=12, block=3, keep=99)
-    with at_work(served.url, identity.key, tmp_path / "agent", child=COMMAND, hasty=False):
-        eventually(lambda: knows(served, "unlabelled"), "the agent tells what it was given")
-        refused = measured(served, AccuracyPlan(dataset=DATASET, tokens=(50,), schedules=(strange,)), "unlabelled")
-        job = measured(served, AccuracyPlan(dataset=DATASET, tokens=(50,)), "unlabelled")
+    eventually(lambda: knows(served, "learned", "alone"), "the agent tells what it was given")
+    refused = measured(served, AccuracyPlan(dataset="alone", tokens=(50,), schedules=(strange,)), "learned")
+    job = measured(served, AccuracyPlan(dataset="alone", tokens=(50,)), "learned")
 
     assert refused.failure is not None
     assert refused.failure.reason is FailureReason.SCHEDULE_REFUSED

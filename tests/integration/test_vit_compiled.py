@@ -33,7 +33,9 @@ MODEL = a_vit(depth=1)
 def _nothing_compiled_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     torch._dynamo.reset()
-    yield
+    # Whether vector instructions can be compiled is torch's question, which it would compile for seconds to answer.
+    with torch._inductor.config.patch({"cpp.vec_isa_ok": True}):
+        yield
     torch._dynamo.reset()
 
 

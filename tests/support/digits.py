@@ -30,8 +30,16 @@ def trained(folder: Path, *, epochs: int = 6) -> Trained:
     return Trained(*digits.write(folder, model, held_back))
 
 
-def give(home: Path, given: Trained) -> None:
-    """Give weights and images to the device whose state is in ``home``, by its own commands."""
-    for arguments in (("weights", "add", MODEL, given.weights), ("dataset", "add", DATASET, given.images)):
-        command = [sys.executable, "-m", "agent.cli", *map(str, arguments)]
-        subprocess.run(command, env={**os.environ, "STEPFARM_HOME": str(home)}, check=True, capture_output=True)
+def give_weights(home: Path, weights: Path) -> None:
+    """Give weights of `MODEL` to the device whose state is in ``home``, by its own command."""
+    _tell(home, "weights", "add", MODEL, str(weights))
+
+
+def give_images(home: Path, name: str, images: Path) -> None:
+    """Give images to the device whose state is in ``home``, as the dataset ``name``, by its own command."""
+    _tell(home, "dataset", "add", name, str(images))
+
+
+def _tell(home: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "agent.cli", *arguments]
+    subprocess.run(command, env={**os.environ, "STEPFARM_HOME": str(home)}, check=True, capture_output=True)
