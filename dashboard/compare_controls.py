@@ -10,10 +10,10 @@ import streamlit as st
 
 from dashboard import compare_selection
 from dashboard.compare_selection import FILTERS, CompareSelection, Grouping, Measure, text_of
-from dashboard.wording import counted
 from orchestrator.analysis.comparison import Axis
 from orchestrator.choosing import Wanted, names_of
 from orchestrator.comparing import MOST_AT_ONCE
+from orchestrator.counting import counted
 from orchestrator.views import CurveSummary
 
 _KEY = "compare-"

@@ -11,9 +11,10 @@ from dashboard import compare_charts, compare_controls, compare_data, compare_se
 from dashboard.compare_data import Named
 from dashboard.compare_selection import CompareSelection, Measure
 from dashboard.shelf import Shelf
-from dashboard.wording import counted, plain
+from dashboard.wording import plain
 from orchestrator.choosing import candidates
 from orchestrator.comparing import Comparison, compare
+from orchestrator.counting import counted
 from orchestrator.over_time import ChangeSeen
 from orchestrator.views import CurveView
 

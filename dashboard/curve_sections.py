@@ -10,22 +10,13 @@ from agent.wire.enrolment import DeviceKind
 from dashboard import chart_data, device_words, places, tables
 from dashboard.charts import curve_chart
 from dashboard.shelf import Look
-from dashboard.wording import (
-    counted,
-    interval,
-    milliseconds,
-    moment,
-    no_steps,
-    percent,
-    plain,
-    standing,
-    workload_words,
-)
+from dashboard.wording import interval, milliseconds, moment, no_steps, percent, plain, standing, workload_words
 from orchestrator.analysis.advice import advice_for
 from orchestrator.analysis.analyse import METHOD_VERSION, Analysis
 from orchestrator.analysis.curve import Curve
 from orchestrator.analysis.doubt_words import doubted_passes, doubted_points
 from orchestrator.analysis.steps import StepsOutcome
+from orchestrator.counting import counted
 from orchestrator.views import CurveSummary, CurveView, DeviceView, JobView
 
 IN_MIND = "tokens-in-mind"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from agent.wire.enrolment import DeviceKind
 from dashboard.job_words import job_name, progress_words
-from dashboard.wording import ago, counted, moment
+from dashboard.wording import ago, moment
+from orchestrator.counting import counted
 from orchestrator.views import DeviceState, DeviceView
 
 KINDS = {

@@ -12,7 +12,8 @@ from dashboard.device_words import KINDS, STATES
 from dashboard.finding import Filter, labels_of
 from dashboard.long_lists import how_many, offer_rest
 from dashboard.shelf import Shelf
-from dashboard.wording import counted, plain
+from dashboard.wording import plain
+from orchestrator.counting import counted
 from orchestrator.views import DeviceState, DeviceView
 
 REFRESH_S = 3.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agent.wire.jobs import Task, Workload
-from dashboard.wording import ago, counted, moment, span, still
+from dashboard.wording import ago, moment, span, still
 from orchestrator.analysis.planning import Plan
+from orchestrator.counting import counted
 from orchestrator.views import JobView, Progress, SweepView
 
 # By value: the states belong to a part of the orchestrator that the dashboard does not see.
@@ -36,7 +37,7 @@ def progress_words(job: JobView) -> str:
 def _pass_words(progress: Progress, unit: str) -> str:
     done, planned = progress.passes_done, progress.passes_planned
     words = f"{unit} {done + 1} of {planned}" if done < planned else f"{unit} {planned} of {planned} is done"
-    return f"round {progress.round}, {words}" if progress.round else words
+    return f"round {progress.round + 1}, {words}" if progress.round else words
 
 
 def round_share(job: JobView) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.wording import counted
+from orchestrator.counting import counted
 
 
 def how_many(key: str, most: int) -> int:

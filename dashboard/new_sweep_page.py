@@ -12,7 +12,8 @@ from dashboard.finding import meant, working
 from dashboard.shelf import Shelf
 from dashboard.sweep_form import sweep_form
 from dashboard.sweep_wish import Wish, WishUnclear
-from dashboard.wording import counted, plain
+from dashboard.wording import plain
+from orchestrator.counting import counted
 from orchestrator.views import DeviceState, DeviceView, SweepRequest
 
 _QUEUED = "new-sweep-queued"

@@ -10,10 +10,11 @@ import streamlit as st
 from agent.errors import StepfarmError
 from dashboard import schedules_selection
 from dashboard.schedules_selection import SchedulesSelection
-from dashboard.wording import counted, error_words
+from dashboard.wording import error_words
 from orchestrator.analysis.accuracy import ADVICE, BadAccuracy, read_accuracy
 from orchestrator.choosing import Work, names_of
 from orchestrator.common_schedule import MOST_CURVES
+from orchestrator.counting import counted
 from orchestrator.views import AccuracyView, CurveSummary
 
 _WORK = "schedules-work"

@@ -26,7 +26,8 @@ from dashboard.job_words import (
 )
 from dashboard.long_lists import how_many, offer_rest
 from dashboard.shelf import Shelf
-from dashboard.wording import counted, plain
+from dashboard.wording import plain
+from orchestrator.counting import counted
 from orchestrator.views import JobView, SweepView
 
 REFRESH_S = 2.0

@@ -10,6 +10,7 @@ from agent.errors import StepfarmError
 from agent.wire.jobs import ModelFacts, Workload
 from orchestrator.analysis.steps import Step, StepsOutcome
 from orchestrator.choosing import device_of
+from orchestrator.counting import counted
 from orchestrator.views import CurveSummary
 
 NS_PER_MS = 1_000_000
@@ -95,11 +96,6 @@ def ago(then_ms: int, now_ms: int) -> str:
     """How long since: "just now", "40 s ago". A time in the future, by another clock, is just now."""
     seconds = (now_ms - then_ms) / 1_000
     return "just now" if seconds < 10 else f"{span(seconds)} ago"
-
-
-def counted(number: int, thing: str) -> str:
-    """A number of things: "1 job", "3 jobs"."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def workload_words(workload: Workload, facts: ModelFacts) -> str:

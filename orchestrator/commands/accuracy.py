@@ -10,8 +10,9 @@ from agent.config import Settings
 from agent.wire.schedules import Method
 from orchestrator.analysis.trials import IMAGES_AT_A_TIME, SHARES_KEPT, AccuracyPlan
 from orchestrator.commands.fleet import label_of
-from orchestrator.commands.output import counted, print_json, print_table, take_json, when
+from orchestrator.commands.output import print_json, print_table, take_json, when
 from orchestrator.commands.workloads import in_short, one_of, take_workloads, workloads
+from orchestrator.counting import counted
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

@@ -14,8 +14,9 @@ from agent.errors import StepfarmError
 from agent.signals import stopping_on_signals
 from agent.wire.jobs import Workload
 from orchestrator.commands.demo_devices import DeviceAtWork, at_work, simulated, this_machine
-from orchestrator.commands.output import counted, need
+from orchestrator.commands.output import need
 from orchestrator.commands.serve import announce, stop_aloud
+from orchestrator.counting import counted
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

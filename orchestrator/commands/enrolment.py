@@ -11,8 +11,9 @@ from agent.clock import Clock, SystemClock
 from agent.config import Settings
 from agent.errors import StepfarmError
 from agent.wire.codec import to_plain
-from orchestrator.commands.output import clock_time, counted, print_json, shows_unicode, take_json
+from orchestrator.commands.output import clock_time, print_json, shows_unicode, take_json
 from orchestrator.commands.printable import as_it_is
+from orchestrator.counting import counted
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from agent.config import Settings
 from agent.errors import StepfarmError
 from orchestrator.commands.files import STANDARD, print_pieces, refuse_taken, write_whole
-from orchestrator.commands.output import counted, print_json, take_json
+from orchestrator.commands.output import print_json, take_json
+from orchestrator.counting import counted
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

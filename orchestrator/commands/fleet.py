@@ -7,7 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from agent.config import Settings
-from orchestrator.commands.output import agreed, counted, print_json, print_table, take_json, when
+from orchestrator.commands.output import agreed, print_json, print_table, take_json, when
+from orchestrator.counting import counted
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agent.wire.jobs import Failure, Task
-from orchestrator.commands.output import clock_time, counted, roughly, when
+from orchestrator.commands.output import clock_time, roughly, when
 from orchestrator.commands.workloads import in_short
+from orchestrator.counting import counted
 from orchestrator.jobs.states import JobState
 from orchestrator.views import DeviceState, DeviceView, JobView
 
@@ -47,10 +48,10 @@ def progress(job: JobView) -> str:
     if job.progress is None:
         return "loads the model"
     so_far = job.progress
-    repair = f"repair round {so_far.round}: " if so_far.round else ""
+    again = f"round {so_far.round + 1}: " if so_far.round else ""
     left = "" if so_far.left_s is None else f", {roughly(so_far.left_s)} left"
     unit = "batch" if job.task is Task.ACCURACY else "pass"
-    return f"{repair}{so_far.passes_done} of {counted(so_far.passes_planned, unit)}{left}"
+    return f"{again}{so_far.passes_done} of {counted(so_far.passes_planned, unit)}{left}"
 
 
 def troubles(jobs: Iterable[JobView]) -> list[str]:

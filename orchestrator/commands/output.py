@@ -46,12 +46,6 @@ def clock_time(epoch_ms: int) -> str:
     return datetime.fromtimestamp(epoch_ms / 1_000, tz=timezone.utc).astimezone().strftime("%H:%M:%S")
 
 
-def counted(number: int, thing: str) -> str:
-    """``number`` of a ``thing``: 1 job, 2 jobs, 3 passes, 4 batches."""
-    plural = f"{thing}es" if thing.endswith(("s", "ch")) else f"{thing}s"
-    return f"{number:,} {thing if number == 1 else plural}"
-
-
 def roughly(seconds: float) -> str:
     """A duration that is an estimate: about 40 s, about 3 min, about 2.5 h."""
     if seconds < 90:

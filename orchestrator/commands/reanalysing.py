@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent.clock import Clock, SystemClock
 from agent.config import Settings
-from orchestrator.commands.output import counted, print_json, take_json
+from orchestrator.commands.output import print_json, take_json
+from orchestrator.counting import counted
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

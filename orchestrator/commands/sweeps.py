@@ -11,8 +11,9 @@ from agent.clock import SystemClock
 from agent.config import Settings
 from agent.wire.jobs import Task
 from orchestrator.commands.fleet import label_of
-from orchestrator.commands.output import counted, print_json, print_table, roughly, take_json, when
+from orchestrator.commands.output import print_json, print_table, roughly, take_json, when
 from orchestrator.commands.workloads import in_short, plan, take_plan, take_workloads, workloads
+from orchestrator.counting import counted
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

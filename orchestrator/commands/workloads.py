@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from agent.wire.jobs import DataType, Processor, Runtime, Workload
 from orchestrator.analysis.planning import Plan
-from orchestrator.commands.output import counted
+from orchestrator.counting import counted
 
 E = TypeVar("E", bound=Enum)
 

@@ -13,7 +13,7 @@ from orchestrator.analysis.analyse import METHOD_VERSION
 from orchestrator.commands.curves import report
 from orchestrator.commands.in_words import MOST_NAMED, job_title, standing, troubles
 from orchestrator.commands.options import complaint_about
-from orchestrator.commands.output import counted, roughly
+from orchestrator.commands.output import roughly
 from orchestrator.commands.workloads import in_short, title_of
 from orchestrator.jobs.states import JobState
 from orchestrator.views import JobView, Progress
@@ -58,11 +58,6 @@ def test_what_is_wrong_with_an_option_names_the_option(path: str, complaint: str
     assert complaint_about(WireError(path, complaint), options) == said
 
 
-def test_things_are_counted_in_english() -> None:
-    assert [counted(number, "job") for number in (0, 1, 2, 1_200)] == ["0 jobs", "1 job", "2 jobs", "1,200 jobs"]
-    assert [counted(number, "pass") for number in (1, 2)] == ["1 pass", "2 passes"]
-
-
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
@@ -95,7 +90,7 @@ def test_a_title_names_data_type_and_runtime_always() -> None:
     [
         ({}, "1 of 5 passes, about 2 min left"),
         ({"progress": None}, "loads the model"),
-        ({"progress": Progress(round=2, passes_done=1, passes_planned=1, left_s=None)}, "repair round 2: 1 of 1 pass"),
+        ({"progress": Progress(round=2, passes_done=1, passes_planned=1, left_s=None)}, "round 3: 1 of 1 pass"),
         ({"cancelling": True}, "stops when its device hears of it"),
         ({"device_quiet": True}, "gone quiet"),
         ({"state": JobState.QUEUED, "waits_until_ms": 1}, "waits until "),

@@ -38,7 +38,7 @@ def test_every_state_of_a_job_has_a_colour_and_a_place_in_the_order() -> None:
         (progress(0, 7), "pass 1 of 7"),
         (progress(2, 7, left_s=125.0), "pass 3 of 7, about 2 min left"),
         (progress(7, 7, left_s=0.0), "pass 7 of 7 is done, a few seconds left"),
-        (progress(1, 3, in_round=2), "round 2, pass 2 of 3"),
+        (progress(1, 3, in_round=2), "round 3, pass 2 of 3"),
     ],
 )
 def test_a_leased_job_says_how_far_it_is_and_how_long_it_takes(how_far: Progress | None, words: str) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.wording import ago, counted, interval, milliseconds, moment, percent, plain, span, still
+from dashboard.wording import ago, interval, milliseconds, moment, percent, plain, span, still
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,3 @@ def test_a_time_is_told_by_how_long_ago_it_was() -> None:
 
 def test_a_time_that_another_clock_puts_in_the_future_is_just_now() -> None:
     assert ago(60_000, 0) == "just now"
-
-
-def test_one_thing_is_not_called_several() -> None:
-    assert (counted(1, "job"), counted(0, "job"), counted(1_200, "job")) == ("1 job", "0 jobs", "1,200 jobs")
