@@ -70,8 +70,8 @@ def comparisons(model: str, paper: Path, tome: Path) -> list[tuple[str, Forward,
         ("nothing pruned / plain timm", apply_schedule(plain, nothing), plain),
         ("the paper's code, nothing pruned / plain timm", papers(model, paper, 0), plain),
         (f"R = {REMOVED} / the paper's code", pruned, papers(model, paper, REMOVED)),
-        (f"R = {REMOVED} / ideal", pruned, ideal(plain)),
-        (f"the paper's code, R = {REMOVED} / ideal", papers(model, paper, REMOVED), ideal(plain)),
+        (f"R = {REMOVED} / ideal", pruned, ideal(plain, once)),
+        (f"the paper's code, R = {REMOVED} / ideal", papers(model, paper, REMOVED), ideal(plain, once)),
         (f"merging {MERGED_A_BLOCK} a block / ToMe's code", apply_schedule(plain, merging), merged(model, tome)),
     ]
 
@@ -105,19 +105,19 @@ def merged(model: str, checkout: Path) -> Forward:
     return patched
 
 
-def ideal(model: VisionTransformer) -> Forward:
-    """The plain model whose tokens are simply fewer from the pruned block's MLP on: nothing scored, nothing chosen."""
-    kept = torch.arange(TOKENS - REMOVED)
+def ideal(model: VisionTransformer, schedule: Schedule) -> Forward:
+    """The plain model with as many tokens in each block, the first of those there: nothing scored, nothing chosen."""
+    steps = list(zip(model.blocks, schedule.entering, schedule.leaving, strict=True))
 
     def forward(images: torch.Tensor) -> torch.Tensor:
         x = embed(model, images).tokens
-        for index, block in enumerate(model.blocks):
-            if index == BLOCK:
-                x = x + block.drop_path1(block.ls1(block.attn(block.norm1(x))))
-                x = gather_tokens(x, kept)
-                x = x + block.drop_path2(block.ls2(block.mlp(block.norm2(x))))
-            else:
+        for block, entering, leaving in steps:
+            if leaving == entering:
                 x = block(x)
+                continue
+            x = x + block.drop_path1(block.ls1(block.attn(block.norm1(x))))
+            x = gather_tokens(x, torch.arange(leaving))
+            x = x + block.drop_path2(block.ls2(block.mlp(block.norm2(x))))
         logits: torch.Tensor = model.forward_head(model.norm(x))
         return logits
 

@@ -9,12 +9,12 @@ from typing import TypedDict, TypeVar
 import streamlit as st
 
 from agent.wire.enrolment import DeviceKind
-from agent.wire.jobs import DataType, Processor, Runtime, Workload
+from agent.wire.jobs import MOST_BUDGET_READINGS, DataType, Processor, Runtime, Workload
 from dashboard import address
 from dashboard.finding import labels_of
 from dashboard.sweep_wish import SUGGESTED, Wish
 from dashboard.wording import plain
-from orchestrator.analysis.planning import MOST_BUDGET_READINGS, Plan
+from orchestrator.analysis.planning import Plan
 from orchestrator.views import DeviceView, Label
 
 E = TypeVar("E", bound=Enum)

@@ -25,10 +25,17 @@ def round_is_done(round_: Round, passes_done: int, passes: Sequence[Sequence[Rea
         return False
     if round_.budget_s is not None and spent_s >= round_.budget_s:
         return True
+    if round_.budget_readings is not None and passes and _with_another(passes) > round_.budget_readings:
+        return True
     if round_.stop_error is None:
         return False
     values = _values_by_count(round_, passes)
     return bool(values) and all(_error_within(of_count, round_.stop_error) for of_count in values.values())
+
+
+def _with_another(passes: Sequence[Sequence[Reading]]) -> int:
+    """The readings of ``passes`` and of one more like the last, those taken again included."""
+    return sum(map(len, passes)) + len(passes[-1])
 
 
 def _error_within(values: Sequence[float], stop_error: float) -> bool:

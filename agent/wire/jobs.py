@@ -27,6 +27,8 @@ from agent.wire.schedules import Schedule
 MOST_SCHEDULES = 32
 """The most schedules that are timed side by side."""
 
+MOST_BUDGET_READINGS = 100_000_000
+
 
 class Task(str, Enum):
     """What a job is for."""
@@ -118,8 +120,9 @@ class Round(Message):
     """What to measure next: these token counts, for this many passes.
 
     A pass visits every count once, and ``sentinel`` every ``sentinel_every`` visits. After ``min_passes`` the round
-    ends early when every count's relative standard error over passes is at most ``stop_error``, or ``budget_s`` of
-    measuring are used up. ``seed`` and the pass number give the order.
+    ends early when every count's relative standard error over passes is at most ``stop_error``, when ``budget_s`` of
+    measuring are used up, or when ``budget_readings`` have no room for a pass like the last. ``seed`` and the number of
+    the pass give the order.
 
     Where the subject is schedules, ``schedules`` are those to be timed, and every count, the sentinel too and those of
     the readings that come back, is the number of one of them, from 1.
@@ -135,6 +138,7 @@ class Round(Message):
     max_passes: Annotated[int, Range(1, 1_000)]
     stop_error: Annotated[float, Range(0, 1)] | None = None
     budget_s: Seconds | None = None
+    budget_readings: Annotated[int, Range(0, MOST_BUDGET_READINGS)] | None = None
     seed: Annotated[int, Range(0, 2**32 - 1)]
     schedules: Annotated[tuple[Schedule, ...], Items(MOST_SCHEDULES)] = ()
 

@@ -38,6 +38,9 @@ from orchestrator.analysis.passes import (
 
 __all__ = ["ENOUGH_READINGS", "Curve", "PassFactor", "PassReadings", "Point", "curve_of", "in_words", "pass_of"]
 
+LEAST_NS = 1.0
+"""Readings are whole nanoseconds above zero; passes that contradict one another have factors that would make less."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
@@ -144,7 +147,7 @@ def measured_of(passes: Iterable[PassReadings]) -> Measured:
     counts = _counts(ordered)
     medians = medians_of(ordered, counts)
     factors = factors_of(medians)
-    per_pass_ns = medians / factors[:, None]
+    per_pass_ns = np.maximum(medians / factors[:, None], LEAST_NS)
     tallies = _tallies(ordered, counts, per_pass_ns)
     latency_ns = column_medians(per_pass_ns)
     whole = [(*one.doubts, *doubts_of_speed(factor)) for one, factor in zip(ordered, factors.tolist(), strict=True)]

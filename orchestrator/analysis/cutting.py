@@ -121,7 +121,7 @@ def piece_costs(problem: Problem, starts: Integers | slice, ends: Integers | sli
     """
     w, x, y, q, xx, xy, xq, yy, yq, qq = problem.sums[:, ends] - problem.sums[:, starts]
     mean_x = x / w
-    spread = xx - x * mean_x
+    spread = spread_of_x(xx, x, mean_x)
     slope_y, slope_q = xy - y * mean_x, xq - q * mean_x
     y_over, q_over = y / w, slope_y / spread
     return np.stack(
@@ -131,6 +131,16 @@ def piece_costs(problem: Problem, starts: Integers | slice, ends: Integers | sli
             qq - q * q / w - slope_q * slope_q / spread,
         ]
     )
+
+
+def spread_of_x(xx: Floats, x: Floats, mean_x: Floats) -> Floats:
+    """The weighted squares of x about its mean, from their sums.
+
+    Infinite where one point outweighs all others of a piece beyond the digits that there are: its line is level.
+    """
+    spread = xx - x * mean_x
+    found: Floats = np.where(spread > 0, spread, np.inf)
+    return found
 
 
 def cost_under(convexity: float, costs: Floats) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.analysis.cutting import Problem
+from orchestrator.analysis.cutting import Problem, spread_of_x
 from orchestrator.analysis.passes import Floats, Integers
 
 
@@ -37,5 +37,5 @@ def lines_of(problem: Problem, convexity: float, starts: Integers, ends: Integer
     w, x, y, q, xx, xy, xq, _, _, _ = problem.sums[:, ends] - problem.sums[:, starts]
     y, xy = y - convexity * q, xy - convexity * xq
     mean_x, mean_y = x / w, y / w
-    spread_x = xx - x * mean_x
+    spread_x = spread_of_x(xx, x, mean_x)
     return Lines(mean_x=mean_x, mean_y=mean_y, slope=(xy - x * mean_y) / spread_x, weight=w, spread_x=spread_x)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from agent.wire.codec import Message, WireError, from_plain
 from agent.wire.fields import MOST_TOKENS, Range, Tokens
-from agent.wire.jobs import ModelFacts, Order, Round, Subject
+from agent.wire.jobs import MOST_BUDGET_READINGS, ModelFacts, Order, Round, Subject
 from orchestrator.analysis.blocks import blocks_round
 from orchestrator.analysis.budget import Left, left_of
 from orchestrator.analysis.curve import ENOUGH_READINGS, Measured, PassReadings, accepted_per_count, measured_of
@@ -32,8 +32,6 @@ MOST_ROUNDS = 24
 
 USUAL_NARROWEST = 8
 """Tokens of the narrowest plateau that a search looks for by itself: no hardware tile is known to be smaller."""
-
-MOST_BUDGET_READINGS = 100_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +213,7 @@ class _Wish:
         return self._round(tokens, wanted.passes, Order.ALTERNATING) if tokens else None
 
     def _round(self, tokens: tuple[int, ...], passes: int, order: Order = Order.SHUFFLED) -> Round:
-        limited = self.left.seconds is not None
+        limited = not self.left.unlimited
         return Round(
             number=self.asked.number,
             order=order,
@@ -223,6 +221,7 @@ class _Wish:
             sentinel=self.facts.tokens,
             min_passes=1 if limited else passes,
             max_passes=passes,
-            budget_s=self.left.seconds if limited else None,
+            budget_s=self.left.seconds,
+            budget_readings=self.left.readings,
             seed=(self.plan.seed + self.asked.number) % 2**32,
         )

@@ -14,7 +14,7 @@ from tests.cluster.conftest import Cluster, command_of
 from tests.support.filling import begun, enrolled
 from tests.support.processes import descendants, wait_until
 
-CURVES = 40
+CURVES = 16
 
 
 def made_ms(cluster: Cluster) -> dict[int, int]:

@@ -11,8 +11,6 @@ from tests.support.job_machine import farm_on
 SHORT = settings(
     max_examples=5,
     stateful_step_count=60,
-    deadline=None,
-    derandomize=True,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),

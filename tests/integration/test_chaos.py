@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support.chaos.run import chaos
 
-KILLS = 6
+KILLS = 4
 
 
 def test_whatever_is_killed_cut_or_repeated_every_reading_is_stored_once_and_every_job_ends() -> None:

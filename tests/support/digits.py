@@ -23,7 +23,7 @@ class Trained:
     images: Path
 
 
-def trained(folder: Path, *, epochs: int = 6) -> Trained:
+def trained(folder: Path, *, epochs: int = 4) -> Trained:
     """A model that tells some digits apart, and `IMAGES` that it never saw."""
     learned, held_back = digits.split(0, IMAGES)
     model = digits.train(learned, epochs=epochs, seed=0, threads=1, tell=lambda _line: None)

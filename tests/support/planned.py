@@ -63,10 +63,17 @@ def a_job(
         job.rounds.append(asked)
         before_s = job.seconds
         for number in range(asked.max_passes):
-            within = asked.budget_s is None or job.seconds - before_s < asked.budget_s
-            if number < asked.min_passes or within:
+            if number < asked.min_passes or _within_budget(asked, job.seconds - before_s, number, job.passes):
                 job.passes.append(device.measured(asked, number))
     return job
+
+
+def _within_budget(asked: Round, spent_s: float, passes: int, measured: list[PassReadings]) -> bool:
+    """Whether another pass of the round may be measured, as `agent.measure.stopping` has it."""
+    if asked.budget_s is not None and spent_s >= asked.budget_s:
+        return False
+    last = len(measured[-1].tokens)
+    return asked.budget_readings is None or (passes + 1) * last <= asked.budget_readings
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ READINGS = st.lists(
 )  # tokens, latency in ns, accepted
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(passes=st.lists(READINGS, max_size=4), doubt=st.none() | st.sampled_from(DoubtReason))
 def test_whatever_was_read_there_is_an_analysis_that_travels(
     passes: list[list[tuple[int, int, bool]]], doubt: DoubtReason | None
@@ -71,7 +71,7 @@ def test_whatever_was_read_there_is_an_analysis_that_travels(
     assert all(0 <= step.confidence < 1 for step in analysis.steps.steps)
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     numbers=st.lists(
         st.tuples(st.integers(-2, 40), st.floats(), st.floats(allow_nan=False, min_value=-1, max_value=1e9)),

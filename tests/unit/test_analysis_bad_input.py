@@ -54,7 +54,28 @@ def passes(draw: st.DrawFn) -> list[PassReadings]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+def test_passes_that_contradict_one_another_by_a_million_have_latencies_all_the_same() -> None:
+    said: list[dict[int, int]] = [{1: 1_000_000, 3: 1_000_000, 4: 1, 5: 1}, {2: 1, 4: 1_000_000, 5: 1_000_000}]
+    analysis = analyse(
+        PassReadings(
+            fence=1,
+            round=0,
+            number=number,
+            complete=True,
+            tokens=np.array(list(latencies)),
+            start_ns=np.arange(len(latencies)),
+            latency_ns=np.array(list(latencies.values())),
+            accepted=np.ones(len(latencies), np.bool_),
+        )
+        for number, latencies in enumerate(said)
+    )
+
+    assert [point.tokens for point in analysis.curve.points] == [1, 2, 3, 4, 5]
+    assert all(point.latency_ns >= 1 for point in analysis.curve.points)
+    assert encode(analysis)
+
+
+@settings(max_examples=60)
 @given(passes(), st.integers(-1, 5_000))
 def test_the_analysis_answers_whatever_it_is_given_and_is_never_sure_from_doubt_alone(
     given_passes: list[PassReadings], in_mind: int

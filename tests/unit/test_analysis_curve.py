@@ -127,7 +127,7 @@ def test_the_order_in_which_passes_come_does_not_matter() -> None:
     assert curve_of(reversed(passes)) == curve_of(passes)
 
 
-@settings(derandomize=True, max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(values=st.lists(st.integers(1, 1_000), min_size=1, max_size=6, unique=True))
 def test_the_bootstrap_of_a_median_is_what_trying_every_draw_finds(values: list[int]) -> None:
     ordered = np.sort(np.array(values, np.float64))

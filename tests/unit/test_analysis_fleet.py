@@ -75,7 +75,7 @@ def fleets(draw: st.DrawFn) -> tuple[Member, ...]:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(fleets(), st.sampled_from([0.3, 0.5, 0.7, 0.9]))
 def test_what_is_found_is_within_its_own_bound_of_the_best_of_all(members: tuple[Member, ...], kept: float) -> None:
     found = chosen(members, kept)
@@ -88,7 +88,7 @@ def test_what_is_found_is_within_its_own_bound_of_the_best_of_all(members: tuple
     assert found.kept >= kept - 1e-9
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(fleets())
 def test_each_device_s_loss_is_against_its_own_best(members: tuple[Member, ...]) -> None:
     found = chosen(members, 0.6)

@@ -156,7 +156,7 @@ plans = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     plan=plans,
     facts=st.builds(some_facts, tokens=st.sampled_from([1, 2, 5, 30, 90]), prefix_tokens=st.just(0)),
@@ -176,7 +176,7 @@ def test_any_job_ends_never_asks_a_count_out_of_range_and_would_ask_the_same_aga
         assert next_round(plan, facts, job.rounds[:done], before) == job.rounds[done]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(budget=st.integers(30, 2_500), exhaustive=st.booleans(), confirm=st.booleans(), seed=st.integers(0, 5))
 def test_no_budget_of_readings_is_overspent_where_none_is_rejected(
     budget: int, exhaustive: bool, confirm: bool, seed: int
@@ -195,7 +195,7 @@ def test_a_budget_that_cut_a_job_short_is_told_and_one_that_did_not_is_not() -> 
     assert told(short)
     assert not told(ample)
     assert not told(free)
-    assert ample.rounds == free.rounds
+    assert [replace(one, budget_readings=None, min_passes=one.max_passes) for one in ample.rounds] == free.rounds
 
 
 def told(job: Job) -> bool:

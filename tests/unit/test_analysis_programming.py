@@ -34,7 +34,7 @@ def problems(draw: st.DrawFn) -> tuple[Floats, Floats, Floats, int]:
     return costs, generator.integers(0, 5, counts).astype(float), worth, draw(st.integers(0, counts - 1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems())
 def test_the_front_is_what_trying_every_path_finds(problem: tuple[Floats, Floats, Floats, int]) -> None:
     tried = every_path(*problem)
@@ -50,7 +50,7 @@ def test_the_front_is_what_trying_every_path_finds(problem: tuple[Floats, Floats
     assert [path.cost for path in found] == sorted(path.cost for path in found)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(problems())
 def test_each_path_of_the_front_costs_and_is_worth_what_it_says(problem: tuple[Floats, Floats, Floats, int]) -> None:
     costs, last, worth, start = problem

@@ -115,7 +115,7 @@ def test_a_constant_added_to_latency_does_not_matter() -> None:
     assert places(times(curve, 1, plus_ns=5e8)) == places(curve)
 
 
-@settings(derandomize=True, max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(factor=st.floats(1e-3, 1e3), plus_ms=st.floats(0, 1e3), seed=st.integers(0, 50))
 def test_neither_the_unit_nor_the_zero_of_latency_matters(factor: float, plus_ms: float, seed: int) -> None:
     curve = short_curve(percent=3, seed=seed)
@@ -289,7 +289,7 @@ def all_bounds(points: int) -> list[tuple[int, ...]]:
     ]
 
 
-@settings(derandomize=True, max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     latencies=st.lists(st.integers(1_000_000, 1_200_000), min_size=6, max_size=12),
     errors=st.lists(st.integers(2_000, 20_000), min_size=12, max_size=12),
@@ -308,7 +308,7 @@ def test_the_dynamic_program_finds_what_trying_everything_finds(
     assert cost_of(problem, bounds, convexity) == pytest.approx(cheapest, rel=1e-6, abs=1e-6)
 
 
-@settings(derandomize=True, max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     latencies=st.lists(st.integers(1_000_000, 1_200_000), min_size=6, max_size=14),
     errors=st.lists(st.integers(2_000, 20_000), min_size=14, max_size=14),

@@ -61,7 +61,7 @@ def two_passes() -> bytes:
     )
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(batches(), max_size=4))
 def test_every_reading_comes_back_as_it_was(measured: list[Batch]) -> None:
     found = unpack(pack([StoredPass.of(batch) for batch in measured]))
@@ -83,7 +83,7 @@ def test_every_reading_comes_back_as_it_was(measured: list[Batch]) -> None:
         )
 
 
-@settings(derandomize=True, deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(batches(), max_size=3))
 def test_packing_what_was_unpacked_gives_the_same_bytes(measured: list[Batch]) -> None:
     blob = pack([StoredPass.of(batch) for batch in measured])

@@ -112,7 +112,7 @@ def put(path: Path, rubbish: bytes | str) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_no_rubbish_in_any_file_or_answer_raises_or_makes_a_message_that_cannot_be_sent(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(WHOLE))
     told: dict[str, Any] = load(name)

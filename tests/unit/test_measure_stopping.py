@@ -7,7 +7,9 @@ from agent.wire.jobs import Round
 from agent.wire.readings import Reading, Rejection
 
 
-def a_round(*, stop_error: float | None = None, budget_s: float | None = None) -> Round:
+def a_round(
+    *, stop_error: float | None = None, budget_s: float | None = None, budget_readings: int | None = None
+) -> Round:
     return Round(
         number=0,
         tokens=(50, 100),
@@ -16,6 +18,7 @@ def a_round(*, stop_error: float | None = None, budget_s: float | None = None) -
         max_passes=9,
         stop_error=stop_error,
         budget_s=budget_s,
+        budget_readings=budget_readings,
         seed=1,
     )
 
@@ -46,6 +49,21 @@ def test_a_round_is_done_after_its_most_passes() -> None:
 def test_a_round_is_done_when_its_budget_is_used_up() -> None:
     assert round_is_done(a_round(budget_s=60), 3, [], 60)
     assert not round_is_done(a_round(budget_s=60), 3, [], 59.9)
+
+
+def test_a_round_is_done_when_its_budget_of_readings_has_no_room_for_another_pass() -> None:
+    assert round_is_done(a_round(budget_readings=15), 3, [a_pass()] * 3, 0)
+    assert not round_is_done(a_round(budget_readings=16), 3, [a_pass()] * 3, 0)
+
+
+def test_readings_taken_again_count_against_the_budget() -> None:
+    taken_again = [a_pass(), a_pass(), (*a_pass(), *a_pass()[:2])]
+    assert round_is_done(a_round(budget_readings=19), 3, taken_again, 0)
+    assert not round_is_done(a_round(budget_readings=20), 3, taken_again, 0)
+
+
+def test_a_budget_of_readings_does_not_stop_a_round_before_its_fewest_passes() -> None:
+    assert not round_is_done(a_round(budget_readings=0), 2, [a_pass()] * 2, 0)
 
 
 def test_a_round_is_done_when_every_count_is_known_well_enough() -> None:

@@ -16,7 +16,7 @@ from agent.wire.jobs import Heartbeat, HeartbeatAnswer
 from agent.wire.problems import Problem
 from tests.support.messages import MESSAGES
 
-FEW = settings(derandomize=True, max_examples=60, deadline=None)
+FEW = settings(max_examples=60)
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
