@@ -27,7 +27,7 @@ from agent.vit.loading import load_subject
 from agent.wire.conditions import Conditions
 from agent.wire.jobs import Round, Workload
 from agent.wire.readings import Batch
-from orchestrator.analysis.curve import curve_of
+from orchestrator.analysis.curve import Curve, curve_of
 from orchestrator.analysis.passes import pass_of
 
 PASSES = 7
@@ -42,7 +42,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     asked = parser.parse_args()
     counts = list(range(196, 1, -asked.stride))
-    theirs, ours = [], []
+    theirs: list[list[float]] = []
+    curves: list[Curve] = []
     their_s = our_s = 0.0
     _load(asked.checkout, asked.model)
     for repeat in range(asked.repeats):
@@ -50,8 +51,9 @@ def main() -> None:
         theirs.append(_paper(counts))
         their_s += time.perf_counter() - began_s
         began_s = time.perf_counter()
-        ours.append(_stepfarm(counts, seed=repeat))
+        curves.append(_stepfarm(counts, seed=repeat))
         our_s += time.perf_counter() - began_s
+    ours = [_latencies(curve, counts) for curve in curves]
     rows = (("the paper's script", np.array(theirs), their_s), ("Stepfarm", np.array(ours), our_s))
     errors = {name: _error(found) for name, found, _ in rows}
     print(f"{asked.model}, one thread, batch 1, {len(counts)} counts, {asked.repeats} repeats")
@@ -60,6 +62,13 @@ def main() -> None:
     for name, _, seconds in rows:
         each_s = seconds / asked.repeats
         print(f"| {name} | {each_s:.1f} | {errors[name]:.2%} | {each_s * (errors[name] / 0.005) ** 2:.1f} |")
+    points = [point for curve in curves for point in curve.points]
+    rejected, accepted = (sum(getattr(curve, name) for curve in curves) for name in ("rejected", "readings"))
+    print(
+        f"Stepfarm doubted {sum(bool(curve.doubts) for curve in curves)} of its {len(curves)} curves and "
+        f"{sum(point.doubted for point in points) / len(points):.1%} of their points, and rejected "
+        f"{rejected / (rejected + accepted):.1%} of its readings; the script has no doubts to state"
+    )
 
 
 def _error(found: NDArray[np.float64]) -> float:
@@ -98,8 +107,8 @@ def _paper(counts: list[int]) -> list[float]:
         ]
 
 
-def _stepfarm(counts: list[int], *, seed: int) -> list[float]:
-    """The latency at each count in ms: seven passes of our engine, by its own analysis."""
+def _stepfarm(counts: list[int], *, seed: int) -> Curve:
+    """Seven passes of our engine, by its own analysis."""
     sampler = Sampler(subject=_LOADED["subject"], clock=SystemClock(), gauge=ThreadGauge(), threads=1)
     round_ = Round(number=0, tokens=tuple(counts), sentinel=197, min_passes=PASSES, max_passes=PASSES, seed=seed)
     passes = []
@@ -116,7 +125,11 @@ def _stepfarm(counts: list[int], *, seed: int) -> list[float]:
             readings=sampled.readings,
         )
         passes.append(pass_of(batch, round_))
-    curve = curve_of(passes)
+    return curve_of(passes)
+
+
+def _latencies(curve: Curve, counts: list[int]) -> list[float]:
+    """The latency at each count in ms, NaN where every reading was rejected."""
     return [point.latency_ns / 1e6 if (point := curve.point_at(tokens)) else float("nan") for tokens in counts]
 
 

@@ -39,7 +39,7 @@ def analyse_on_ray(given: Iterable[Given]) -> Iterator[Made]:
 
 def _room() -> int:
     """How many tasks may be under way. A cluster may grow and shrink."""
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray has none here
+    resources: dict[str, float] = ray.cluster_resources()
     return max(1, int(AHEAD * resources.get("CPU", 1) / CPUS))
 
 

@@ -14,6 +14,7 @@ from agent.errors import StepfarmError
 from agent.signals import stopping_on_signals
 from agent.wire.jobs import Workload
 from orchestrator.commands.demo_devices import DeviceAtWork, at_work, simulated, this_machine
+from orchestrator.commands.demo_front import EPOCHS, can_learn, measured_front
 from orchestrator.commands.output import need
 from orchestrator.commands.serve import announce, stop_aloud
 from orchestrator.counting import counted
@@ -44,6 +45,13 @@ def add(commands: _SubParsersAction[Any]) -> None:
     command.add_argument("--passes", type=int, default=PASSES, metavar="N", help=f"default: {PASSES}")
     command.add_argument(
         "--stride", type=int, default=STRIDE, metavar="N", help=f"every Nth token count (default: {STRIDE})"
+    )
+    command.add_argument(
+        "--epochs",
+        type=int,
+        default=EPOCHS,
+        metavar="N",
+        help=f"of the small model that learns digits; 0 leaves it out (default: {EPOCHS})",
     )
     command.add_argument("--without-ray", action="store_true", help="host the API under uvicorn instead")
     command.set_defaults(run=_demo)
@@ -81,6 +89,8 @@ def _shown(options: argparse.Namespace, settings: Settings, key: str, stop: thre
         return False
     with at_work(settings, client, [this_machine(settings)]) as devices:
         done = _measure(options, client, devices, stop)
+        if done and options.epochs > 0:
+            _show_front(options, settings, client, devices[0], stop)
         if done and options.once:
             _until_kept(client, stop)
         elif done:
@@ -126,6 +136,26 @@ def _measure(
     if not ended.ended and not stop.is_set():
         raise StepfarmError("The agent of this machine ended.", f"See {devices[0].log}.")
     return all(job.state is JobState.DONE for job in ended.jobs)
+
+
+def _show_front(
+    options: argparse.Namespace, settings: Settings, client: Client, agent: DeviceAtWork, stop: threading.Event
+) -> None:
+    """What pruning costs of a small model's accuracy and saves of its latency. Whatever comes of it, the demo goes on.
+
+    The model is trained on this machine, while nothing is timed.
+    """
+    if not can_learn():
+        print("\nNo front of accuracy and latency: it needs scikit-learn. pip install 'stepfarm[demo]'", flush=True)
+        return
+    print("\nTeaching a small model to read digits, for its accuracy under pruning (about a minute):", flush=True)
+    try:
+        words = measured_front(settings, client, this_machine(settings), agent, epochs=options.epochs, stop=stop)
+    except StepfarmError as error:
+        print(f"No front of accuracy and latency: {error.message} {error.advice}", flush=True)
+        return
+    if words is not None:
+        print(f"\n{words}", flush=True)
 
 
 def _until_kept(client: Client, stop: threading.Event) -> None:

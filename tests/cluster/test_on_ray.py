@@ -1,9 +1,7 @@
-"""The orchestrator on Ray: it serves, analyses as a task, keeps to loopback, and outlives its replica."""
+"""The orchestrator on Ray: it serves, analyses and exports as tasks, and keeps to loopback."""
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 from agent.exports import Exports
@@ -89,16 +87,3 @@ def test_no_secret_is_in_rays_logs_or_the_list_of_processes(cluster: Cluster) ->
     assert any("raylet" in command for command in processes.values())
     shown = {name for name, text in {**logs, **processes}.items() for secret in secrets if secret in text}
     assert shown == set()
-
-
-def test_a_killed_replica_comes_back_and_nothing_is_lost(cluster: Cluster) -> None:
-    device = enrolled(cluster.url, cluster.client, "survivor")
-    curve_id = begun(device, cluster.client).finish().summary.id
-    before = cluster.client.readings(curve_id)
-    replica = next(pid for pid in descendants(cluster.process.pid) if b"ServeReplica" in command_of(pid))
-
-    os.kill(replica, signal.SIGKILL)
-
-    wait_until(lambda: replica not in descendants(cluster.process.pid), what="the replica is gone")
-    wait_until(cluster.ready, what="another replica answers")
-    assert cluster.client.readings(curve_id) == before

@@ -1,4 +1,4 @@
-"""Many curves are analysed anew as Ray tasks, and a killed replica leaves nothing undone and does nothing twice."""
+"""Many curves are analysed anew as Ray tasks; a killed replica comes back, and nothing is lost or done twice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_everything_is_analysed_anew_on_ray_and_a_kill_in_the_middle_costs_nothi
     copies = [dataclasses.replace(file, device=f"copy-{n}", device_kind=DeviceKind.LINUX) for n in range(CURVES)]
     curves = {cluster.client.import_curve(copy).curve.id for copy in copies}
     wait_until(lambda: curves <= made_ms(cluster).keys(), what="all are analysed", seconds=120)
-    before = made_ms(cluster)
+    before, readings = made_ms(cluster), cluster.client.readings(original.summary.id)
     replica = next(pid for pid in descendants(cluster.process.pid) if b"ServeReplica" in command_of(pid))
 
     asked = cluster.client.reanalyse(everything=True)
@@ -53,4 +53,5 @@ def test_everything_is_analysed_anew_on_ray_and_a_kill_in_the_middle_costs_nothi
     assert {curve: after[curve] for curve in done} == {curve: half_way[curve] for curve in done}
     assert all(after[curve] > before[curve] for curve in before)
     assert cluster.client.reanalysis().failures == ()
+    assert cluster.client.readings(original.summary.id) == readings
     assert cluster.client.curve(max(curves)).analysis == original.analysis

@@ -37,7 +37,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
 @pytest.fixture(scope="module")
 def first_demo(farm: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """The first run, on Ray."""
-    return _demo(farm, "--once")
+    return _demo(farm, "--once", "--epochs", "1")
 
 
 def _demo(farm: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -47,13 +47,16 @@ def _demo(farm: Mapping[str, str], *arguments: str) -> subprocess.CompletedProce
 
 SEALED = """
     SELECT blob FROM curves JOIN jobs ON jobs.id = curves.job_id JOIN devices ON devices.id = jobs.device_id
-    WHERE blob IS NOT NULL AND (devices.kind = 'simulated') = ? ORDER BY curves.id
+    WHERE blob IS NOT NULL AND jobs.sweep_id = ? AND (devices.kind = 'simulated') = (jobs.sweep_id = 1)
+    ORDER BY curves.id
 """
+SIMULATED, MEASURED, LEARNED = 1, 2, 3
+"""The sweeps of a first demo, by number: what is simulated is never in one with what is measured."""
 
 
-def _stored_passes(farm: Mapping[str, str], *, simulated: bool = False) -> Iterator[StoredPass]:
+def _stored_passes(farm: Mapping[str, str], sweep: int) -> Iterator[StoredPass]:
     database = sqlite3.connect(Path(farm["STEPFARM_HOME"]) / "orchestrator" / "stepfarm.db")
-    for (blob,) in database.execute(SEALED, (simulated,)).fetchall():
+    for (blob,) in database.execute(SEALED, (sweep,)).fetchall():
         yield from unpack(blob)
     database.close()
 
@@ -72,7 +75,7 @@ def test_the_readings_in_the_database_are_real(
     farm: Mapping[str, str], first_demo: subprocess.CompletedProcess[str]
 ) -> None:
     latencies: dict[int, list[int]] = {}
-    for one in _stored_passes(farm):
+    for one in _stored_passes(farm, MEASURED):
         # The rejected ones too: how many are believed is the affair of whatever else this machine does.
         for tokens, latency_ns in zip(one.tokens, one.latency_ns, strict=True):
             latencies.setdefault(int(tokens), []).append(int(latency_ns))
@@ -82,6 +85,20 @@ def test_the_readings_in_the_database_are_real(
     assert min(latencies[101]) > min(latencies[2])
 
 
+def test_a_small_model_learns_here_and_its_accuracy_stands_beside_its_latency(
+    farm: Mapping[str, str], first_demo: subprocess.CompletedProcess[str]
+) -> None:
+    _, front = first_demo.stdout.split("Accuracy and latency of test_vit, which learned digits here")
+    rows = [line.split() for line in front.splitlines() if line.startswith(("unpruned", "one-more", "top-k"))]
+
+    assert [row[1] for row in rows][:3] == ["101", "91", "81"]
+    assert len(rows) == 1 + 2 * 8
+    for row in rows:
+        assert 0 <= float(row[2]) <= 100
+        assert float(row[6]) > 0, "a latency is predicted"
+    assert f"http://127.0.0.1:{farm['STEPFARM_DASHBOARD_PORT']}/schedules?curves=" in front
+
+
 def test_three_simulated_devices_are_measured_beside_it_and_said_to_be_made_up(
     farm: Mapping[str, str], first_demo: subprocess.CompletedProcess[str]
 ) -> None:
@@ -89,7 +106,7 @@ def test_three_simulated_devices_are_measured_beside_it_and_said_to_be_made_up(
     assert f"Simulating, as {names}. No hardware is timed here:" in first_demo.stdout
     assert "3 simulated curves, made up and marked as such wherever shown." in first_demo.stdout
     assert first_demo.stdout.index("Simulating") < first_demo.stdout.index("Measuring this machine for real")
-    passes = list(_stored_passes(farm, simulated=True))
+    passes = list(_stored_passes(farm, SIMULATED))
     assert len(passes) >= 3 * SIMULATED_PASSES
     assert {tokens for one in passes for tokens in one.tokens.tolist()} == set(range(2, 102))
 
@@ -98,10 +115,16 @@ def test_no_process_is_left(farm: Mapping[str, str], first_demo: subprocess.Comp
     assert working_with(Path(farm["STEPFARM_HOME"])) == []
 
 
+def stored(farm: Mapping[str, str]) -> list[list[int]]:
+    """Every reading of the first demo that is in the database."""
+    sweeps = (SIMULATED, MEASURED, LEARNED)
+    return [one.latency_ns.tolist() for sweep in sweeps for one in _stored_passes(farm, sweep)]
+
+
 def test_run_again_and_stopped_in_the_middle_it_keeps_what_was_there(
     farm: Mapping[str, str], first_demo: subprocess.CompletedProcess[str]
 ) -> None:
-    before = [one.latency_ns.tolist() for one in _stored_passes(farm)]
+    before = stored(farm)
     home = Path(farm["STEPFARM_HOME"])
     command = [sys.executable, "-m", "orchestrator.cli", "demo", *FEW_COUNTS, "--without-ray", "--passes", "90"]
     process = subprocess.Popen(command, env=farm, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -113,7 +136,7 @@ def test_run_again_and_stopped_in_the_middle_it_keeps_what_was_there(
     assert "Traceback" not in output + errors
     assert process.returncode == 130, errors
     assert working_with(home) == []
-    assert [one.latency_ns.tolist() for one in _stored_passes(farm)][: len(before)] == before
+    assert stored(farm) == before
 
 
 def test_an_unknown_model_is_refused_with_advice(farm: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import digits
+from agent.vit import digits
 
 IMAGES = 60
 DATASET = "digits"

@@ -1,11 +1,11 @@
 """A small Vision Transformer that really tells digits apart, and the images to see by how much.
 
-    python -m benchmarks.digits FOLDER
+    python -m agent.vit.digits FOLDER
 
 trains timm's test_vit (101 tokens) on scikit-learn's 8 x 8 digits, from nothing, in about a minute on two cores, and
 writes ``FOLDER/test_vit.safetensors`` and the images that it never saw, ``FOLDER/images/0`` to ``9``: weights and a
-dataset for an accuracy job (docs/accuracy.md). The same seed gives the same images and, on the same machine and
-threads, the same weights.
+dataset for an accuracy job (docs/accuracy.md), as ``stepfarm demo`` has them made. The same seed gives the same images
+and, on the same machine and threads, the same weights.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import timm
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from sklearn.datasets import load_digits
 from timm.layers.pos_embed_sincos import build_sincos2d_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
@@ -58,6 +57,8 @@ class Digits:
 
 def split(seed: int, held_back: int = HELD_BACK) -> tuple[Digits, Digits]:
     """The digits to learn from, and those held back: as many of each class, to one."""
+    from sklearn.datasets import load_digits
+
     bunch = load_digits()
     grey = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
     pictures = np.stack([_scaled(one, STORED_PIXELS) for one in grey])
@@ -98,12 +99,14 @@ def train(
     model.train()
     for epoch in range(epochs):
         lost = 0.0
-        for which in torch.randperm(len(labels))[: len(labels) // BATCH * BATCH].split(BATCH):
+        order = torch.randperm(len(labels))
+        for first in range(0, len(labels) // BATCH * BATCH, BATCH):
+            which = order[first : first + BATCH]
             seen = torch.randperm(patches)[: round(patches * KEPT_WHEN_LEARNING)].sort().values
             logits = logits_of_patches(model, _cut(pictures[which], size), seen)
             loss = functional.cross_entropy(logits, labels[which], label_smoothing=0.05)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             rates.step()
             lost += float(loss.detach())
