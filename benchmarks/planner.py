@@ -63,9 +63,7 @@ class Curve:
     def planted(self) -> Planted:
         """The curve in seven passes, and its truth."""
         if self.size == 0:
-            # The direction has nothing to say here but which of three curves it is.
-            seed = len(Direction) * self.seed + list(Direction).index(self.direction)
-            return step_free_curve(STEP_FREE_SHAPES[self.shape], self.noise, tokens=self.tokens, seed=seed)
+            return step_free_curve(STEP_FREE_SHAPES[self.shape], self.noise, tokens=self.tokens, seed=self.noise_seed)
         return planted_curve(
             STEP_SHAPES[self.shape],
             self.noise,
@@ -74,6 +72,11 @@ class Curve:
             direction=self.direction,
             seed=self.seed,
         )
+
+    @property
+    def noise_seed(self) -> int:
+        """What noise is drawn from. Without steps, the direction has nothing to say but which of three curves it is."""
+        return self.seed if self.size else len(Direction) * self.seed + list(Direction).index(self.direction)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def outcome(work: tuple[Curve, Plan, bool]) -> Outcome:
     """The curve measured as ``plan`` asks, and as it stands; with peers where those are wanted."""
     curve, plan, with_peers = work
     planted = curve.planted()
-    job = searched(planted, curve.noise, plan, curve.seed)
+    job = searched(planted, curve.noise, plan, curve.noise_seed)
     found = job.analysis.steps.steps
     everything = PASSES * visits_of(len(planted.tokens))
     scores = {"the planner": score([step.after_tokens for step in found], planted.after)}

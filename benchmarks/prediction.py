@@ -24,7 +24,7 @@ from agent.wire.jobs import ModelFacts, Round, Subject, Workload
 from agent.wire.schedules import Method, Schedule
 from orchestrator.analysis.curve import curve_of
 from orchestrator.analysis.passes import PassReadings, column_medians, factors_of, medians_of
-from orchestrator.analysis.prediction import blocks_of, predict
+from orchestrator.analysis.prediction import CHOOSING_SHARE, BlocksMeasured, blocks_of, predict
 
 PASSES, PASSES_OF_SCHEDULES = 5, 15
 FEWEST = 0.3
@@ -62,15 +62,31 @@ def main() -> None:
         sys.exit("Not one reading of some schedule was accepted: something else is at work on this machine.")
     print("| tokens that leave each block | predicted | measured | off | within the interval |")
     print("| --- | --- | --- | --- | --- |")
-    errors, within = [], []
+    errors, within, unchosen, choosing = [], [], [], []
     for schedule, took in zip(schedules[1:], measured[1:], strict=True):
         said = predict(blocks, schedule)
         share, truth = said.latency_ns / untouched, float(took / measured[0])
         errors.append(abs(share / truth - 1))
         within.append(said.low_ns / untouched <= truth <= said.high_ns / untouched)
+        # In units of the measured latency: what is predicted beside choosing, and what choosing weighs.
+        chosen = at_pruned_blocks(blocks, schedule) / untouched / truth
+        unchosen.append(share / truth - CHOOSING_SHARE[options.method] * chosen)
+        choosing.append(chosen)
         leaving = " ".join(map(str, schedule.leaving))
         print(f"| {leaving} | {share:.3f} | {truth:.3f} | {100 * (share / truth - 1):+.1f} % | {within[-1]} |")
     print(f"mean {100 * np.mean(errors):.2f} %, worst {100 * max(errors):.2f} %, {sum(within)} of {len(within)} within")
+    fitting = np.dot(choosing, 1 - np.array(unchosen)) / np.dot(choosing, choosing)
+    print(f"choosing would have fitted best at {fitting:.3f} of a block; it is {CHOOSING_SHARE[options.method]}")
+
+
+def at_pruned_blocks(blocks: BlocksMeasured, schedule: Schedule) -> float:
+    """What the blocks that prune take at the tokens that enter them, in ns, added up."""
+    counts = [point.tokens for point in blocks.points]
+    latency_ns = [point.latency_ns for point in blocks.points]
+    rows = zip(blocks.shares, schedule.entering, schedule.leaving, strict=True)
+    return blocks.scale * sum(
+        share * float(np.interp(into, counts, latency_ns)) for share, into, out in rows if out < into
+    )
 
 
 def whole(facts: ModelFacts, method: Method) -> Schedule:

@@ -35,7 +35,7 @@ CLOCK_MHZ = 1_500.0
 ATTENTION_SHARE = 0.45
 """Of what a block takes; the rest is its MLP's."""
 
-CHOOSING_SHARE = 0.08
+CHOOSING_SHARE = 0.12
 """What a block takes more where tokens go, by whatever method."""
 
 OUTSIDE_SHARE = 0.05
