@@ -29,7 +29,6 @@ from benchmarks.planted import (
     planted_curve,
     step_free_curve,
 )
-from benchmarks.refinement import refined
 from benchmarks.scoring import Score, score
 from orchestrator.analysis.analyse import analyse
 from orchestrator.analysis.curve import curve_of, measured_of
@@ -188,27 +187,6 @@ def intervals_table(options: Options) -> None:
         )
 
 
-def refinement_table(options: Options) -> None:
-    """Steps of 3 standard errors: one pass of seven, and refined."""
-    sizes = [size for size in options.sizes if size < 1000]
-    cases = list(_planted_cases(replace(options.every_fourth_seed(), sizes=sizes), size=3))
-    rows = list(options.each(_refinement_case, cases))
-    print("\n### Steps of 3 standard errors, measured again\n")
-    print("| curves | F1, 7 passes | F1, refined | readings, mean | readings, most |\n| --- | --- | --- | --- | --- |")
-    for name, of_group in [
-        *((f"n = {size}", [row for case, row in rows if case.tokens == size]) for size in sizes),
-        *((noise.value, [row for case, row in rows if case.noise is noise]) for noise in Noise),
-        ("all", [row for _, row in rows]),
-    ]:
-        before = sum((row[0] for row in of_group), Score())
-        after = sum((row[1] for row in of_group), Score())
-        costs = [row[2] for row in of_group]
-        print(
-            f"| {name}, {len(of_group)} | {before.f1:.3f} | {after.f1:.3f} | {np.mean(costs):.2f} x | "
-            f"{max(costs):.2f} x |"
-        )
-
-
 def time_table(options: Options) -> None:
     """Processor time a curve, which other work on the machine moves little; the median of several runs."""
     print(f"\n### Processor time a curve (load {os.getloadavg()[0]:.1f})\n")
@@ -332,12 +310,6 @@ def _holds(step: Step, change_ns: float) -> bool:
     return step.interval_low_ns <= change_ns <= step.interval_high_ns
 
 
-def _refinement_case(case: Case) -> tuple[Score, Score, float]:
-    planted = _planted(case)
-    passes, cost = refined(planted, case.noise, case.seed)
-    return score(_places(planted.passes), planted.after), score(_places(passes), planted.after), cost
-
-
 def _places(passes: Iterable[PassReadings]) -> list[int]:
     return [step.after_tokens for step in _found(passes)]
 
@@ -362,7 +334,6 @@ TABLES: dict[str, Callable[[Options], None]] = {
     "found": found_table,
     "free": free_table,
     "intervals": intervals_table,
-    "refinement": refinement_table,
     "time": time_table,
 }
 

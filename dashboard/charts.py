@@ -26,6 +26,8 @@ LABEL_ROW = 15
 """Pixels between the two rows of step labels."""
 MARKED_BELOW = 40
 """With fewer points than this each has a mark of its own."""
+EDGE = 10
+"""Pixels between the outermost mark and the edge of a picture, where an axis need not begin at zero."""
 RUG = 9
 """Length in pixels of the ticks along the foot of the picture, one a sweet spot."""
 

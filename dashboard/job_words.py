@@ -20,8 +20,15 @@ MOST_NAMED = 3
 def job_name(job: JobView) -> str:
     """What a job measures: "deit_tiny_patch16_224 at batch 4"."""
     if job.task is Task.ACCURACY:
-        return f"accuracy of {job.model}"
+        return _subject(job)
     return f"{job.model} at batch {job.workload.batch_size}"
+
+
+def _subject(job: JobView) -> str:
+    return {
+        Task.ACCURACY: f"accuracy of {job.model}",
+        Task.VERIFICATION: f"schedules of {job.model}",
+    }.get(job.task, job.model)
 
 
 def progress_words(job: JobView) -> str:
@@ -105,7 +112,7 @@ def left_words(sweep: SweepView, now_ms: int) -> str:
 
 def sweep_words(sweep: SweepView) -> str:
     """What a sweep measures where: "deit_tiny · batch 1, 4 · bench-pi"."""
-    models = _some(dict.fromkeys(job.model for job in sweep.jobs))
+    models = _some(dict.fromkeys(_subject(job) for job in sweep.jobs))
     devices = _some(dict.fromkeys(job.device for job in sweep.jobs))
     batches = _some(str(size) for size in sorted({job.workload.batch_size for job in sweep.jobs}))
     return f"{models} · batch {batches} · {devices}"
@@ -120,6 +127,16 @@ def workload_words(workload: Workload) -> str:
     if workload.threads is not None:
         parts.append(counted(workload.threads, "thread"))
     return " · ".join(parts)
+
+
+def way_words(sweep: SweepView) -> str:
+    """How a sweep goes about it: its plan, or what its jobs do that need none."""
+    tasks = {job.task for job in sweep.jobs}
+    if tasks == {Task.ACCURACY}:
+        return "images tried on the unpruned model and on pruned ones"
+    if tasks == {Task.VERIFICATION}:
+        return "schedules timed beside the untouched model"
+    return plan_words(sweep.plan)
 
 
 def plan_words(plan: Plan) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 from agent.errors import StepfarmError
 from agent.wire.jobs import ModelFacts
 from agent.wire.schedules import Method
-from dashboard.charts import encoded
+from dashboard.charts import EDGE, encoded
 from dashboard.schedules_data import Chosen, saving_words, top_1
 from dashboard.schedules_selection import SchedulesSelection
 from dashboard.wording import NS_PER_MS, percent, plain
@@ -96,9 +96,9 @@ def front_table(rows: Sequence[Traded]) -> pd.DataFrame:
 
 def chart(frame: pd.DataFrame) -> alt.LayerChart:
     """Top-1 against latency, a colour a method."""
-    x = alt.X("ms:Q", title="latency, predicted (ms)", scale=alt.Scale(zero=False))
+    x = alt.X("ms:Q", title="latency, predicted (ms)", scale=alt.Scale(zero=False, padding=EDGE))
     y_title = "top-1 (%)"
-    y = alt.Y("top_1:Q", title=y_title, scale=alt.Scale(zero=False))
+    y = alt.Y("top_1:Q", title=y_title, scale=alt.Scale(zero=False, padding=EDGE))
     methods = [UNPRUNED, *dict.fromkeys(frame["method"][frame["method"] != UNPRUNED])]
     colour = alt.Color("method:N", title=None, sort=methods, legend=alt.Legend(orient="top"))
     tooltip = ["method:N", "tokens:N", alt.Tooltip("ms:Q", format=".3f"), alt.Tooltip("top_1:Q", format=".1f")]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from dashboard import schedules_data
 from dashboard.chart_data import MEDIAN, SWEET_SPOT
-from dashboard.charts import COLOURS, encoded
+from dashboard.charts import COLOURS, EDGE, encoded
 from orchestrator.analysis.schedules import Origin
 
 HEIGHT = 320
@@ -49,8 +49,8 @@ def front_chart(front: pd.DataFrame, marks: pd.DataFrame, kept: str) -> alt.Laye
         marks: as `dashboard.schedules_data.kept_frame` gives them.
         kept: what is kept, for the axis.
     """
-    x = alt.X("ms:Q", title="latency (ms)", scale=alt.Scale(zero=False))
-    y = alt.Y("kept:Q", title=f"{kept} (%)", scale=alt.Scale(zero=False))
+    x = alt.X("ms:Q", title="latency (ms)", scale=alt.Scale(zero=False, padding=EDGE))
+    y = alt.Y("kept:Q", title=f"{kept} (%)", scale=alt.Scale(zero=False, padding=EDGE))
     line = encoded(alt.Chart(front).mark_line(color=COLOURS[MEDIAN], strokeWidth=1.4, opacity=0.8), x=x, y=y)
     if not len(marks):
         return alt.LayerChart(layer=[line]).properties(height=HEIGHT)

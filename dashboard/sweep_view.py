@@ -15,13 +15,13 @@ from dashboard.job_words import (
     in_order,
     job_remark,
     left_words,
-    plan_words,
     progress_words,
     queued_words,
     round_share,
     sweep_share,
     sweep_words,
     tally,
+    way_words,
     workload_words,
 )
 from dashboard.long_lists import how_many, offer_rest
@@ -39,7 +39,7 @@ def show(shelf: Shelf, sweep: SweepView) -> None:
     """The view. How the jobs stand follows by itself."""
     places.link(places.SWEEPS, "All sweeps", icon=":material/arrow_back:")
     st.markdown(f"#### Sweep {sweep.id}: {plain(sweep_words(sweep))}")
-    st.caption(f"{plan_words(sweep.plan)} · {queued_words(sweep, shelf.clock.epoch_ms())}")
+    st.caption(f"{way_words(sweep)} · {queued_words(sweep, shelf.clock.epoch_ms())}")
     if sweep.retry_of is not None:
         places.link(
             places.SWEEPS,

@@ -135,7 +135,7 @@ def front_in_words(curve: CurveView, accuracy: AccuracyView, settings: Settings)
             curve.summary.facts.tokens if one.schedule is None else one.schedule.leaving[-1],
             percent(one.accuracy.top_1),
             "-" if one.latency is None else milliseconds(one.latency.latency_ns),
-            "-" if one.latency is None else f"{one.latency.saves_percent:.1f} %",
+            "" if one.schedule is None or one.latency is None else f"{one.latency.saves_percent:.1f} %",
         )
         for one in traded(curve, accuracy)
     ]

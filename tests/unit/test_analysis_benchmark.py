@@ -10,7 +10,6 @@ import pytest
 from benchmarks import steps
 from benchmarks.planner import CONFIRMING, Curve, outcome
 from benchmarks.planted import NARROWEST, STEP_FREE_SHAPES, STEP_SHAPES, Direction, Noise, planted_curve, point_error
-from benchmarks.refinement import MOST_COST, refined
 from benchmarks.scoring import Score, score
 from orchestrator.analysis.curve import curve_of
 
@@ -47,15 +46,6 @@ def test_a_step_is_hit_within_one_token_and_once() -> None:
     assert score([12], [10]) == Score(hits=0, false=1, missed=1)
     assert Score(hits=2, false=1, missed=1).f1 == pytest.approx(4 / 6)
     assert score([], []).f1 == 0
-
-
-def test_refinement_stays_within_what_it_may_cost() -> None:
-    planted = planted_curve(STEP_SHAPES["sloped"], Noise.HEAVY, tokens=97, size=3, direction=Direction.BOTH, seed=2)
-    passes, cost = refined(planted, Noise.HEAVY, 2)
-    assert 1 <= cost <= MOST_COST
-    assert cost == pytest.approx(
-        sum(len(one.tokens) for one in passes) / sum(len(one.tokens) for one in planted.passes)
-    )
 
 
 def test_the_command_prints_the_table_asked_for(

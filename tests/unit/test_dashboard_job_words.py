@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agent.wire.jobs import Workload
+from agent.wire.jobs import Task, Workload
 from dashboard.job_words import (
     COLOURS,
     in_order,
@@ -17,6 +17,7 @@ from dashboard.job_words import (
     sweep_share,
     sweep_words,
     tally,
+    way_words,
     workload_words,
 )
 from orchestrator.analysis.planning import Plan
@@ -109,6 +110,20 @@ def test_a_sweep_is_called_by_models_batch_sizes_and_devices() -> None:
     jobs = [a_job(device=f"pi-{n}", workload=Workload(batch_size=size)) for n in range(5) for size in (8, 1)]
     words = "deit_tiny_patch16_224 · batch 1, 8 · pi-0, pi-1, pi-2 and 2 others"
     assert sweep_words(a_sweep(*jobs)) == words
+
+
+@pytest.mark.parametrize(
+    ("task", "subject", "way"),
+    [
+        (Task.SWEEP, "test_vit", "7 passes over every count"),
+        (Task.ACCURACY, "accuracy of test_vit", "images tried on the unpruned model and on pruned ones"),
+        (Task.VERIFICATION, "schedules of test_vit", "schedules timed beside the untouched model"),
+    ],
+)
+def test_a_sweep_says_what_its_jobs_do_and_how(task: Task, subject: str, way: str) -> None:
+    sweep = a_sweep(a_job(model="test_vit", task=task))
+    assert sweep_words(sweep) == f"{subject} · batch 4 · bench-pi"
+    assert way_words(sweep) == way
 
 
 def exhaustive(**other: Any) -> Plan:
