@@ -25,7 +25,7 @@ CHECKS = (
 )
 # Layers whose files know nothing of one another, and time nothing: a file goes to one of so many processes, in the
 # order of their names, because the files with the fewest tests are among the slowest.
-PROCESSES = {"unit": 2, "contract": 2, "integration": 4}
+PROCESSES = {"unit": 2, "contract": 2, "integration": 3}
 # The first lane keeps both cores busy; the others begin, side by side, when it has ended.
 LANES = (("architecture", "unit", "contract", "integration"), ("cluster", "e2e"), ("browser",))
 KNOWN = ("check", *(name for lane in LANES for name in lane))
