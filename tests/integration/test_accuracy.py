@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from agent.vit.scheduled import with_schedule
 from agent.wire.jobs import FailureReason, Runtime, Task, Workload
 from agent.wire.schedules import Method, Schedule
 from orchestrator.analysis.trials import AccuracyPlan
+from orchestrator.commands.demo_devices import DemoDevice, DeviceAtWork
+from orchestrator.commands.demo_front import measured_front
 from orchestrator.jobs.states import JobState
 from orchestrator.storage.tables import Tally
 from orchestrator.views import AccuracyView, JobView
@@ -176,6 +179,29 @@ def test_images_that_changed_or_went_away_fail_the_job_and_say_so(
         assert "stepfarm-agent dataset add moved" in job.failure.advice
     with pytest.raises(Refused, match="learned has no dataset moved"):
         served.client.measure_accuracy(models=[MODEL], plan=plan, workload=WORKLOAD, devices=["learned"])
+
+
+def test_the_demo_gives_this_machine_what_a_model_learned_and_prints_its_front(
+    served: Served, given: Trained, learned: Path
+) -> None:
+    # What an earlier demo trained is taken as it is.
+    kept = served.settings.orchestrator_home / "digits"
+    shutil.copytree(given.images, kept / "images")
+    shutil.copy(given.weights, kept / given.weights.name)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as agent:
+        at_work = DeviceAtWork("learned", agent, learned / "agent.log")
+        stop = threading.Event()
+        front = measured_front(served.settings, served.client, DemoDevice(learned), at_work, epochs=1, stop=stop)
+        agent.kill()
+
+    assert front is not None
+    assert f"Top-1 as measured on {IMAGES} images that it never saw" in front
+    rows = [line.split() for line in front.splitlines() if line.startswith(("unpruned", "one-more", "top-k"))]
+    assert [row[1] for row in rows][:3] == ["101", "91", "81"]
+    assert len(rows) == 1 + 2 * 8
+    assert all(0 <= float(row[2]) <= 100 for row in rows)
+    assert all(float(row[6]) > 0 for row in rows), "a latency is predicted"
+    assert f"http://127.0.0.1:{served.settings.dashboard_port}/schedules?curves=" in front
 
 
 def test_accuracy_is_measured_eagerly_alone(served: Served) -> None:
